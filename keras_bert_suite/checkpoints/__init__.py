@@ -1,0 +1,1 @@
+"""Anyone's checkpoint to our arrays and back."""

@@ -1,0 +1,164 @@
+"""What each kind of checkpoint calls the arrays of a layer, and how it lays them out.
+
+A family names its layers once, ours to Hugging Face's (`weight_names`). A dialect turns such a pair into the names
+that arrays have in its files, and an array of theirs into ours and back.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One kind of checkpoint.
+
+    Args:
+        name: what it is called.
+        layer_name: from (our layer path, Hugging Face's layer name, the prefix of the family) to candidate names.
+        leaf_names: our leaf (`kernel bias embeddings gamma beta`) to candidate suffixes of an array's name.
+        transposed: suffixes whose matrix is stored output-major.
+        activations: what a config there calls an activation, to our name.
+        config_names: argument names of ours to theirs where these are the same for every family, or None.
+    """
+
+    name: str
+    layer_name: callable
+    leaf_names: dict
+    transposed: tuple
+    activations: dict
+    config_names: dict | None = None
+
+    def candidates(self, ours, theirs, prefix, leaf):
+        """The names that the array may have, likeliest first, each with whether it is stored transposed."""
+        return [
+            (layer + suffix, suffix in self.transposed and leaf == "kernel")
+            for layer in self.layer_name(ours, theirs, prefix)
+            for suffix in self.leaf_names[leaf]
+        ]
+
+
+def to_ours(array, shape, transposed):
+    """An array of a checkpoint in the layout of a variable of ours; None where it cannot be.
+
+    Kernels that keep heads as an axis of their own, as Model Garden's and keras_nlp's do, are the same numbers in
+    the same order.
+    """
+    array = array.T if transposed else array
+    squeezed = tuple(size for size in array.shape if size != 1)
+    split_heads = array.ndim > len(shape) and array.size == np.prod(shape)
+    if split_heads and (array.shape[0] == shape[0] or array.shape[-1] == shape[-1] or len(shape) == 1):
+        return array.reshape(shape)
+    if squeezed == tuple(shape):
+        return array.reshape(shape)
+    return array if array.shape == tuple(shape) else None
+
+
+def _hugging_face(ours, theirs, prefix):
+    return [theirs, f"{prefix}.{theirs}"]
+
+
+def _tensorflow_1(ours, theirs, prefix):
+    name = re.sub(r"\blayer\.(\d+)", r"layer_\1", theirs).replace(".", "/")
+    return [f"{prefix}/{name}", name]
+
+
+_GARDEN = (
+    (r"^bert/", ""),
+    (r"^encoder/", "transformer/"),
+    (r"^embeddings/word_embeddings", "word_embeddings"),
+    (r"^embeddings/token_type_embeddings", "type_embeddings"),
+    (r"^embeddings/position_embeddings", "position_embedding"),
+    (r"^embeddings/LayerNorm", "embeddings/layer_norm"),
+    (r"attention/self", "self_attention"),
+    (r"attention/output/dense", "self_attention/attention_output"),
+    (r"attention/output/LayerNorm", "self_attention_layer_norm"),
+    (r"intermediate/dense", "intermediate"),
+    (r"output/dense", "output"),
+    (r"output/LayerNorm", "output_layer_norm"),
+    (r"^pooler/dense", "pooler_transform"),
+)
+
+
+def _model_garden(ours, theirs, prefix):
+    name = _tensorflow_1(ours, theirs, prefix)[0]
+    for pattern, replacement in _GARDEN:
+        name = re.sub(pattern, replacement, name)
+    return [name]
+
+
+_KERAS_NLP = (
+    (r"^embeddings/token$", "token_embedding"),
+    (r"^embeddings/position$", "position_embedding"),
+    (r"^embeddings/segment$", "segment_embedding"),
+    (r"^embeddings/norm$", "embeddings_layer_norm"),
+    (r"^pooler/dense$", "pooled_dense"),
+    (r"^block_(\d+)/", r"transformer_layer_\1/"),
+    (r"/attention/output$", "/self_attention_layer/attention_output"),
+    (r"/attention/", "/self_attention_layer/"),
+    (r"/attention_norm$", "/self_attention_layer_norm"),
+    (r"/feed_forward/intermediate$", "/feedforward_intermediate_dense"),
+    (r"/feed_forward/output$", "/feedforward_output_dense"),
+    (r"/feed_forward_norm$", "/feedforward_layer_norm"),
+)
+
+
+def _keras_nlp(ours, theirs, prefix):
+    for pattern, replacement in _KERAS_NLP:
+        ours = re.sub(pattern, replacement, ours)
+    return [ours]
+
+
+_KERAS_LEAVES = {leaf: (f"/{leaf}",) for leaf in ("kernel", "bias", "embeddings", "gamma", "beta")}
+
+HUGGING_FACE = Dialect(
+    name="Hugging Face",
+    layer_name=_hugging_face,
+    leaf_names={
+        "kernel": (".weight",),
+        "bias": (".bias",),
+        "embeddings": (".weight",),
+        "gamma": (".weight", ".gamma"),
+        "beta": (".bias", ".beta"),
+    },
+    transposed=(".weight",),
+    activations={"gelu": "gelu_erf", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh"},
+)
+TENSORFLOW_1 = Dialect(
+    name="TensorFlow 1",
+    layer_name=_tensorflow_1,
+    leaf_names={
+        "kernel": ("/kernel", "/output_weights"),
+        "bias": ("/bias", "/output_bias"),
+        "embeddings": ("",),
+        "gamma": ("/gamma",),
+        "beta": ("/beta",),
+    },
+    transposed=("/output_weights",),
+    activations={"gelu": "gelu_tanh"},
+)
+MODEL_GARDEN = Dialect(
+    name="Model Garden",
+    layer_name=_model_garden,
+    leaf_names=_KERAS_LEAVES,
+    transposed=(),
+    activations={"gelu": "gelu_tanh"},
+)
+KERAS_NLP = Dialect(
+    name="keras_nlp",
+    layer_name=_keras_nlp,
+    leaf_names=_KERAS_LEAVES,
+    transposed=(),
+    activations={},
+    config_names={
+        "vocab_size": "vocabulary_size",
+        "dim": "hidden_dim",
+        "num_layers": "num_layers",
+        "num_heads": "num_heads",
+        "feed_forward_dim": "intermediate_dim",
+        "max_length": "max_sequence_length",
+        "num_segments": "num_segments",
+        "dropout": "dropout",
+    },
+)

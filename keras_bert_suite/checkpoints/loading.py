@@ -1,0 +1,84 @@
+"""Puts the arrays of a checkpoint into a model: each variable filled, each array used, or the error names them."""
+
+import logging
+
+from keras_bert_suite.checkpoints import names
+from keras_bert_suite.checkpoints.dialects import to_ours
+from keras_bert_suite.errors import InputError
+
+_SHOWN = 8
+
+
+def load(model, source, family, missing="error", ignore_encoder_extras=False):
+    """Fills the variables of a model from a source.
+
+    Args:
+        model: an encoder, or a model with heads over one.
+        source: what `presets.open_source` gave.
+        family: the class whose `weight_names` and `head_names` name the arrays.
+        missing: `"error"`, or `"initialize"` to leave what the checkpoint does not have as it is.
+        ignore_encoder_extras: whether arrays that the family names but this model lacks (a pooler, under a head that
+            does not read it) are no fault.
+
+    Raises:
+        InputError: naming each array that is missing, unused or misshapen.
+    """
+    if missing not in ("error", "initialize"):
+        raise InputError(f'Received missing={missing!r}; expected "error" or "initialize".')
+    if source.dialect is None:
+        source.load_own(model)
+        return
+    arrays, dialect = source.arrays(), source.dialect
+    used, absent, misshapen, assignments = set(), [], [], []
+    for variable in model.weights:
+        layer, leaf = names.layer_and_leaf(variable.path)
+        candidates = _candidates(dialect, family, layer, leaf)
+        found = next(((name, flip) for name, flip in candidates if name in arrays), None)
+        if found is None:
+            absent.append(f"{candidates[0][0] if candidates else '?'} (for {variable.path})")
+            continue
+        used.add(found[0])
+        theirs = arrays[found[0]]
+        ours = to_ours(theirs, variable.shape, found[1])
+        if ours is None:
+            misshapen.append(f"{found[0]} has shape {tuple(theirs.shape)}, {variable.path} {tuple(variable.shape)}")
+        else:
+            assignments.append((variable, ours))
+    spare = {**family.weight_names, **family.head_names} if ignore_encoder_extras else family.head_names
+    unused = sorted(set(arrays) - used - _known(dialect, family, spare, arrays))
+    if missing == "initialize" and absent:
+        logging.getLogger(__name__).warning("%s lacks, and so left as initialized: %s", source, _list(absent))
+        absent = []
+    problems = [
+        f"{len(found)} {kind}: {_list(found)}"
+        for kind, found in (("missing", absent), ("misshapen", misshapen), ("unused", unused))
+        if found
+    ]
+    if problems:
+        hint = ' Pass missing="initialize" to leave what is missing as initialized.' if absent else ""
+        raise InputError(f"{source} does not fit {family.__name__}; arrays " + "; ".join(problems) + "." + hint)
+    for variable, array in assignments:
+        variable.assign(array)
+
+
+def _candidates(dialect, family, layer, leaf):
+    for weight_names, prefix in ((family.weight_names, family.model_type), (family.head_names, family.model_type)):
+        theirs = names.theirs(layer, weight_names)
+        if theirs is not None:
+            return dialect.candidates(layer, theirs, prefix, leaf)
+    return []
+
+
+def _known(dialect, family, spare, arrays):
+    """The arrays of these layers, and buffers and copies of others: not used by every model, yet no fault."""
+    known = set()
+    for ours, theirs in spare.items():
+        for leaf in dialect.leaf_names if "{i}" not in ours else ():
+            known.update(name for name, _ in dialect.candidates(ours, theirs, family.model_type, leaf))
+    suffixes = tuple(family.ignored_names)
+    return known | {name for name in arrays if suffixes and name.endswith(suffixes)}
+
+
+def _list(found):
+    rest = len(found) - _SHOWN
+    return ", ".join(found[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

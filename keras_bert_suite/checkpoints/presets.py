@@ -1,0 +1,180 @@
+"""Where a preset is: a name, a folder of ours or of others, `hf://`, `keras_nlp://`, or a keras_nlp backbone."""
+
+import json
+import os
+from pathlib import Path
+
+from keras_bert_suite.checkpoints import dialects, readers
+from keras_bert_suite.errors import InputError
+
+_HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
+
+
+class Source:
+    """A checkpoint that was found and not yet read.
+
+    Args:
+        label: what messages call it.
+        config: its config, a dict.
+        dialect: of its arrays; None for our own folders.
+        read: a function that gives its arrays.
+        folder: the folder, or None.
+        overrides: arguments that a preset's entry states against the config.
+    """
+
+    def __init__(self, label, config, dialect, read, folder=None, overrides=None):
+        self.label, self.config, self.dialect, self.arrays = label, config, dialect, read
+        self.folder, self.overrides = folder, overrides or {}
+
+    def __str__(self):
+        return str(self.label)
+
+    @property
+    def model_type(self):
+        """What the source says it holds."""
+        return self.config.get("family") or self.config.get("model_type")
+
+    def is_of(self, family):
+        """Whether it holds this family."""
+        return self.model_type in (family.__name__, family.model_type)
+
+    def arguments(self, family):
+        """The arguments of the family that the config states."""
+        if self.dialect is None:
+            return {**self.config["arguments"], **self.overrides}
+        theirs = self.dialect.config_names or family.config_names
+        arguments = {ours: self.config[name] for ours, name in theirs.items() if name in self.config}
+        name = arguments.get("activation")
+        if isinstance(name, str):
+            arguments["activation"] = self.dialect.activations.get(name, name)
+        return {**arguments, **self.overrides}
+
+    def load_own(self, model):
+        """Fills a model from `model.weights.h5` of our own folder."""
+        path = self.folder / "model.weights.h5"
+        if not path.exists():
+            raise InputError(f"{path} is missing; the folder was not written whole.")
+        try:
+            model.load_weights(path)
+        except (ValueError, OSError, KeyError) as error:
+            raise InputError(f"{path} does not fit its config.json: {' '.join(str(error).split())[:300]}") from None
+
+
+def open_source(preset):
+    """Finds a checkpoint.
+
+    Args:
+        preset: see `Encoder.from_preset`.
+
+    Raises:
+        InputError: nothing of the kind is there.
+    """
+    if not isinstance(preset, (str, os.PathLike)):
+        return _keras_nlp(preset)
+    text = str(preset)
+    if text.startswith("hf://"):
+        return _folder(fetch(text), text)
+    if text.startswith("keras_nlp://"):
+        return _keras_nlp_preset(text.removeprefix("keras_nlp://"))
+    known = _known_presets().get(text)
+    if known is not None:
+        source = open_source(known["source"])
+        source.overrides = {} if source.dialect is None else known["arguments"]
+        return source
+    if Path(text).is_dir():
+        return _folder(Path(text), text)
+    raise InputError(
+        f"{text!r} is no folder and no preset. Give a folder, hf://org/name, or a name that "
+        "keras_bert_suite.presets() lists."
+    )
+
+
+def folder_of(preset):
+    """The folder of a preset, fetched if need be: for its tokenizer files."""
+    text = str(preset)
+    if text.startswith("hf://"):
+        return fetch(text)
+    if Path(text).is_dir():
+        return Path(text)
+    known = _known_presets().get(text)
+    if known is None:
+        raise InputError(f"{text!r} is no folder and no preset that keras_bert_suite.presets() lists.")
+    return folder_of(known["source"])
+
+
+def fetch(address):
+    """The folder of `hf://org/name`, from huggingface_hub's cache or its endpoint (`HF_ENDPOINT`)."""
+    import huggingface_hub
+
+    name, _, revision = address.removeprefix("hf://").partition("@")
+    try:
+        return Path(
+            huggingface_hub.snapshot_download(name, revision=revision or None, allow_patterns=list(_HUB_FILES))
+        )
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{address} cannot be fetched ({type(error).__name__}: {reason}).") from None
+
+
+def _known_presets():
+    import keras_bert_suite
+
+    return keras_bert_suite.presets()
+
+
+def _folder(folder, label):
+    if (folder / "config.json").exists():
+        config = read_json(folder / "config.json")
+        if config.get("format") == "keras_bert_suite":
+            return Source(label, config, None, None, folder)
+        if "registered_name" in config and "config" in config:
+            return _keras_nlp_preset(str(folder))
+        return Source(label, config, dialects.HUGGING_FACE, lambda: readers.read_safetensors(folder), folder)
+    configs = sorted(folder.glob("*_config.json"))
+    prefixes = sorted(path.with_suffix("") for path in folder.glob("*.index"))
+    if configs and prefixes:
+        config = {"model_type": configs[0].name.removesuffix("_config.json"), **read_json(configs[0])}
+        arrays = readers.read_tensorflow(prefixes[-1])
+        first = any(name.startswith(config["model_type"] + "/") for name in arrays)
+        dialect = dialects.TENSORFLOW_1 if first else dialects.MODEL_GARDEN
+        return Source(label, config, dialect, lambda: arrays, folder)
+    raise InputError(
+        f"{label} holds neither config.json with model.safetensors or model.weights.h5, nor bert_config.json with a "
+        "TensorFlow checkpoint."
+    )
+
+
+def read_json(path):
+    """The object in a JSON file.
+
+    Raises:
+        InputError: it is missing, or no JSON object.
+    """
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise InputError(f"{path} is no JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path} holds a JSON {type(value).__name__}; expected an object.")
+    return value
+
+
+def _keras_nlp_preset(name):
+    import keras_nlp
+
+    try:
+        return _keras_nlp(keras_nlp.models.Backbone.from_preset(name))
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"keras_nlp cannot load {name!r}: {' '.join(str(error).split())[:200]}") from None
+
+
+def _keras_nlp(backbone):
+    kind = type(backbone).__name__
+    if not kind.endswith("Backbone") or not hasattr(backbone, "get_config"):
+        raise InputError(f"Received a {kind}; expected a preset's name, a folder, or a keras_nlp backbone.")
+    config = {"model_type": kind.removesuffix("Backbone"), **backbone.get_config()}
+    return Source(f"keras_nlp's {kind}", config, dialects.KERAS_NLP, lambda: readers.read_keras(backbone))

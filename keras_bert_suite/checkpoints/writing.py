@@ -1,0 +1,108 @@
+"""Writes folders: whole or not at all, in our form and in Hugging Face's."""
+
+import json
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from keras_bert_suite.checkpoints import names
+from keras_bert_suite.checkpoints.dialects import HUGGING_FACE
+from keras_bert_suite.errors import InputError
+
+
+@contextmanager
+def new_folder(folder):
+    """A temporary folder beside `folder`, which takes its place at the end of the block, or vanishes on an error."""
+    folder = Path(folder)
+    if not folder.parent.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; expected a folder to write.")
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        temporary.chmod(0o755)
+        yield temporary
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
+            os.replace(folder, old / "folder")
+            os.replace(temporary, folder)
+            shutil.rmtree(old)
+        else:
+            os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def new_file(path):
+    """The name of a temporary file beside `path`, which takes its place at the end of the block."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+
+
+def encoder_config(encoder):
+    """What `config.json` says of an encoder: its class and the arguments that make it again."""
+    config = {name: value for name, value in encoder.get_config().items() if name not in ("name", "trainable")}
+    return {"format": "keras_bert_suite", "version": 1, "family": type(encoder).__name__, "arguments": config}
+
+
+def write_hugging_face(encoder, folder, model=None, architecture=None, extra=None):
+    """Writes `config.json` and `model.safetensors` that transformers loads.
+
+    Args:
+        encoder: an encoder of a family.
+        folder: where to write.
+        model: a model with heads over the encoder, to write instead of the encoder alone.
+        architecture: the name of transformers' class for it, as `BertForSequenceClassification`.
+        extra: a dict of further entries of the config, as `id2label`.
+
+    Raises:
+        InputError: a composed encoder has no Hugging Face form.
+    """
+    import safetensors.numpy
+
+    family = type(encoder)
+    if not family.weight_names:
+        raise InputError(f"{family.__name__} has no Hugging Face form; write it with format='keras_bert_suite'.")
+    arrays = {}
+    for variable in (model or encoder).weights:
+        layer, leaf = names.layer_and_leaf(variable.path)
+        head = names.theirs(layer, family.head_names)
+        theirs = names.theirs(layer, family.weight_names) or head
+        prefix = f"{family.model_type}." if model is not None and not head else ""
+        array = np.asarray(variable)
+        suffix = HUGGING_FACE.leaf_names[leaf][0]
+        arrays[prefix + theirs + suffix] = np.ascontiguousarray(array.T if leaf == "kernel" else array)
+    safetensors.numpy.save_file(arrays, Path(folder) / "model.safetensors", metadata={"format": "pt"})
+    (Path(folder) / "config.json").write_text(
+        json.dumps(hugging_face_config(encoder, architecture, extra), indent=1, ensure_ascii=False) + "\n"
+    )
+
+
+def hugging_face_config(encoder, architecture=None, extra=None):
+    """The `config.json` that transformers expects for an encoder."""
+    family = type(encoder)
+    to_theirs = {ours: theirs for theirs, ours in reversed(HUGGING_FACE.activations.items())}
+    config = encoder.get_config()
+    values = {theirs: config[ours] for ours, theirs in family.config_names.items() if ours in config}
+    values["hidden_act"] = to_theirs.get(values["hidden_act"], values["hidden_act"])
+    return {
+        "model_type": family.model_type,
+        "architectures": [architecture or family.architectures["encoder"]],
+        "dtype": "float32",
+        **values,
+        **(extra or {}),
+    }

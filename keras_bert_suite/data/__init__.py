@@ -1,0 +1,1 @@
+"""Data: files to examples, and examples to padded batches."""

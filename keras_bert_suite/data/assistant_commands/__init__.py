@@ -1,0 +1,1 @@
+"""Bundled assistant commands: short English sentences, each with one intent and marked slots."""

@@ -1,0 +1,59 @@
+"""Examples of any length to padded batches, shuffled the same way by the same seed and epoch."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def training_batches(features, targets, batch_size, seed, epochs, initial_epoch=0, pad_values=None, multiple=8):
+    """Batches of all epochs, one after another, as a `tf.data.Dataset` for `fit`.
+
+    The order of an epoch depends on `seed` and its number alone: a run that goes on at epoch 2 sees what an unbroken
+    one sees.
+
+    Args:
+        features: a list of dicts, name to a list of integers; those of one example are of one length.
+        targets: a list of `(label, weight)`; each a number, or an array whose first axis is the example's length.
+        batch_size: examples a batch; the last of an epoch may be smaller.
+        seed: of the shuffling.
+        epochs: number of epochs.
+        initial_epoch: the first epoch to give.
+        pad_values: name to the value that fills; 0 where it is not named.
+        multiple: lengths are filled up to a multiple of this.
+
+    Returns:
+        A dataset of `(features, label, weight)`, padded to the longest example of the batch.
+    """
+    pad_values = pad_values or {}
+    lengths = [len(next(iter(feature.values()))) for feature in features]
+
+    def batch(rows):
+        length = -(-max(lengths[row] for row in rows) // multiple) * multiple
+        inputs = {
+            name: _padded([features[row][name] for row in rows], length, pad_values.get(name, 0), "int32")
+            for name in features[0]
+        }
+        labels = [np.asarray(targets[row][0]) for row in rows]
+        weights = [np.asarray(targets[row][1], "float32") for row in rows]
+        if weights[0].ndim:
+            return inputs, _padded(labels, length, 0, labels[0].dtype), _padded(weights, length, 0.0, "float32")
+        return inputs, np.stack(labels), np.stack(weights)
+
+    def all_batches():
+        for epoch in range(initial_epoch, epochs):
+            order = np.random.default_rng((seed, epoch)).permutation(len(features))
+            for start in range(0, len(order), batch_size):
+                yield batch(order[start : start + batch_size])
+
+    def spec(array):
+        return tf.TensorSpec((None,) + (None,) * (array.ndim > 1) + array.shape[2:], array.dtype)
+
+    signature = tf.nest.map_structure(spec, batch(range(min(2, len(features)))))
+    return tf.data.Dataset.from_generator(all_batches, output_signature=signature).prefetch(2)
+
+
+def _padded(rows, length, value, dtype):
+    rows = [np.asarray(row) for row in rows]
+    array = np.full((len(rows), length, *rows[0].shape[1:]), value, dtype)
+    for i, row in enumerate(rows):
+        array[i, : len(row)] = row
+    return array

@@ -1,0 +1,20 @@
+"""The encoders, one file a family; `FAMILIES` is the only list of them."""
+
+from keras_bert_suite.encoders.bert import Bert
+from keras_bert_suite.encoders.encoder import Encoder
+
+FAMILIES = {family.__name__: family for family in (Bert,)}
+
+
+def presets():
+    """Every published checkpoint that is known by name.
+
+    Returns:
+        A dict, name to a dict: `family`, `source` (where the weights are), `arguments` of the family.
+    """
+    return {
+        name: {"family": family.__name__, **preset} for family in FAMILIES.values() for name, preset in family.presets.items()
+    }
+
+
+__all__ = ["FAMILIES", "Bert", "Encoder", "presets"]

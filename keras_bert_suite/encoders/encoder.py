@@ -1,0 +1,158 @@
+"""`Encoder`: embeddings, a list of blocks, and a pooler, as one functional Keras model."""
+
+import inspect
+import json
+
+import keras
+
+from keras_bert_suite.checkpoints import loading, presets, writing
+from keras_bert_suite.errors import InputError
+from keras_bert_suite.layers import Trace
+from keras_bert_suite.layers.base import PACKAGE, deserialize, register, serialize
+
+
+@register
+class Encoder(keras.Model):
+    """An encoder composed of the layers that it is given.
+
+    Anyone may pass layers of their own; a family such as `Bert` is a subclass that only constructs. The model is
+    functional: `get_layer`, `summary`, `export` and composition with other layers work on it.
+
+    Args:
+        embeddings: a layer from `token_ids` (and `segment_ids`, where its `num_segments` is not 0) to
+            `(batch, time, dim)`.
+        blocks: a list of layers such as `EncoderBlock`; one that is listed twice is shared.
+        pooler: a layer from `(batch, time, dim)` to `(batch, dim)`, or None.
+
+    Call arguments:
+        inputs: a dict of integers `(batch, time)`: `token_ids`; `segment_ids`; `padding_mask`, 1 for a real token.
+
+    Returns:
+        A dict: `sequence_output` `(batch, time, dim)` and, where there is a pooler, `pooled_output` `(batch, dim)`.
+    """
+
+    # What a family states of itself; a composed encoder has none of it.
+    presets = {}
+    model_type = None
+    config_names = {}
+    weight_names = {}
+    head_names = {}
+    ignored_names = ()
+    architectures = {}
+
+    def __new__(cls, *args, **kwargs):
+        # Keras makes functional subclasses through `cls.__new__(cls)`, hence the partial binding.
+        instance = super().__new__(cls, *args, **kwargs)
+        bound = inspect.signature(cls.__init__).bind_partial(instance, *args, **kwargs)
+        bound.apply_defaults()
+        arguments = {name: value for name, value in bound.arguments.items() if name not in ("self", "kwargs")}
+        object.__setattr__(instance, "_arguments", arguments)
+        return instance
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        keras.saving.register_keras_serializable(package=PACKAGE)(cls)
+
+    def __init__(self, embeddings, blocks, pooler=None, **kwargs):
+        inputs = {"token_ids": keras.Input((None,), dtype="int32", name="token_ids")}
+        if getattr(embeddings, "num_segments", 0):
+            inputs["segment_ids"] = keras.Input((None,), dtype="int32", name="segment_ids")
+        x = embeddings(**inputs)
+        inputs["padding_mask"] = keras.Input((None,), dtype="int32", name="padding_mask")
+        for block in blocks:
+            x = block(x, padding_mask=inputs["padding_mask"])
+        outputs = {"sequence_output": x}
+        if pooler is not None:
+            outputs["pooled_output"] = pooler(x)
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        self.embeddings, self.blocks, self.pooler = embeddings, list(blocks), pooler
+
+    def get_config(self):
+        arguments = {name: serialize(value) for name, value in self._arguments.items()}
+        return {"name": self.name, "trainable": self.trainable, **arguments}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**{name: deserialize(value) for name, value in config.items()})
+
+    def trace(self):
+        """A second model over the same weights that gives everything the blocks computed.
+
+        Returns:
+            A functional model from the encoder's inputs to a dict: `embeddings` `(batch, time, dim)`; `blocks`, a
+            list of one dict a block (`output`, and what its attention gives: `query key value scores`);
+            `sequence_output`, and `pooled_output` where there is a pooler.
+        """
+        inputs = dict(self.input)
+        mask = inputs["padding_mask"]
+        x = embedded = self.embeddings(**{name: tensor for name, tensor in inputs.items() if name != "padding_mask"})
+        traces = []
+        for i, block in enumerate(self.blocks):
+            traces.append(Trace(block, name=f"trace_{i}")(x, padding_mask=mask))
+            x = traces[-1]["output"]
+        outputs = {"embeddings": embedded, "blocks": traces, "sequence_output": x}
+        if self.pooler is not None:
+            outputs["pooled_output"] = self.pooler(x)
+        return keras.Model(inputs, outputs, name=f"{self.name}_trace")
+
+    @classmethod
+    def from_preset(cls, preset, *, load_weights=True, missing="error", **overrides):
+        """An encoder with the weights of a checkpoint.
+
+        Args:
+            preset: a preset's name (see `keras_bert_suite.presets()`); a folder: our own, Hugging Face's
+                (`config.json`, `model.safetensors`), google-research's (`bert_config.json`, `bert_model.ckpt`), or
+                Model Garden's (`bert_config.json` or `params.yaml`, a TensorFlow 2 checkpoint); `hf://org/name`,
+                fetched through huggingface_hub; `keras_nlp://name`; or a keras_nlp backbone object.
+            load_weights: whether to read the weights; otherwise they are random.
+            missing: `"error"`, or `"initialize"` to leave weights that the checkpoint does not have (a pooler in
+                one saved from masked-LM training, say) as they were initialized, with a warning that names them.
+            **overrides: arguments of the family that differ from the checkpoint's, as `dropout=0.0`.
+
+        Raises:
+            InputError: nothing is there, or arrays of the checkpoint are missing, unused or misshapen; each is named.
+        """
+        source = presets.open_source(preset)
+        family = _family_of(source, cls)
+        arguments = {**source.arguments(family), **overrides}
+        known = inspect.signature(family.__init__).parameters
+        unknown = sorted(set(overrides) - set(known))
+        if unknown and family.weight_names:
+            raise InputError(f"{family.__name__} has no argument {', '.join(unknown)}; it has {', '.join(known)}.")
+        encoder = family.from_config(arguments) if family is Encoder else family(**arguments)
+        if load_weights:
+            loading.load(encoder, source, family, missing=missing)
+        return encoder
+
+    def save_preset(self, folder, tokenizer=None, format="keras_bert_suite"):
+        """Writes the encoder as a folder that `from_preset` reads.
+
+        Args:
+            folder: the folder to make; its parent exists.
+            tokenizer: a `Tokenizer` whose files are written beside, or None.
+            format: `"keras_bert_suite"` (`config.json`, `model.weights.h5`) or `"huggingface"` (`config.json`,
+                `model.safetensors`, which transformers loads).
+        """
+        if format not in ("keras_bert_suite", "huggingface"):
+            raise InputError(f'Received format={format!r}; expected "keras_bert_suite" or "huggingface".')
+        with writing.new_folder(folder) as temporary:
+            if format == "huggingface":
+                writing.write_hugging_face(self, temporary)
+            else:
+                config = writing.encoder_config(self)
+                (temporary / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+                self.save_weights(temporary / "model.weights.h5")
+            if tokenizer is not None:
+                tokenizer.save(temporary)
+
+
+def _family_of(source, cls):
+    from keras_bert_suite.encoders import FAMILIES
+
+    for family in (Encoder, *FAMILIES.values()):
+        if source.is_of(family):
+            if not issubclass(family, cls):
+                raise InputError(f"{source} holds a {family.__name__}; it was asked for through {cls.__name__}.")
+            return family
+    known = ", ".join(sorted(family.model_type for family in FAMILIES.values()))
+    raise InputError(f"{source} holds a model of type {source.model_type!r}; this package knows: {known}.")

@@ -1,0 +1,106 @@
+"""What every layer stands on: a `Layer` whose constructor's signature is its config, and the small factories."""
+
+import inspect
+
+import keras
+from keras import ops
+
+PACKAGE = "keras_bert_suite"
+
+
+def register(cls):
+    """Makes a class loadable by name from `.keras` files and configs."""
+    return keras.saving.register_keras_serializable(package=PACKAGE)(cls)
+
+
+class Layer(keras.layers.Layer):
+    """A Keras layer that serializes from its own signature.
+
+    The arguments of a subclass's `__init__` are recorded when an instance is made and are its config, so that no
+    subclass writes `get_config`. Arguments may be plain values, layers, or lists of layers; a layer that appears in
+    several places of a config is one layer again after loading.
+    """
+
+    def __new__(cls, *args, **kwargs):
+        # Keras makes functional models through `cls.__new__(cls)`, hence the partial binding.
+        instance = super().__new__(cls, *args, **kwargs)
+        bound = inspect.signature(cls.__init__).bind_partial(instance, *args, **kwargs)
+        object.__setattr__(instance, "_arguments", _flatten(bound))
+        return instance
+
+    def get_config(self):
+        return {**super().get_config(), **{name: serialize(value) for name, value in self._arguments.items()}}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{name: deserialize(value) for name, value in config.items()})
+
+
+def _flatten(bound):
+    """The named arguments of a bound signature, without `self` and Keras's own `name`, `dtype` and `trainable`."""
+    arguments = dict(bound.arguments)
+    arguments.pop("self", None)
+    arguments.update(arguments.pop("kwargs", {}))
+    return {name: value for name, value in arguments.items() if name not in ("name", "dtype", "trainable")}
+
+
+def serialize(value):
+    """The config of a constructor's argument: layers by `serialize_keras_object`, marked so that sharing survives."""
+    if isinstance(value, (list, tuple)):
+        return [serialize(item) for item in value]
+    if isinstance(value, keras.layers.Layer):
+        config = keras.saving.serialize_keras_object(value)
+        # Keras marks only the second use of an object, and loses the mark of the first once configs nest.
+        config["shared_object_id"] = id(value)
+        return config
+    return value
+
+
+def deserialize(value):
+    """The inverse of `serialize`."""
+    if isinstance(value, (list, tuple)):
+        return [deserialize(item) for item in value]
+    if isinstance(value, dict) and "class_name" in value:
+        return keras.saving.deserialize_keras_object(value)
+    return value
+
+
+def activation(name):
+    """A function by its name.
+
+    Args:
+        name: `"gelu_erf"` (exact) or `"gelu_tanh"` (the tanh form that Google's BERT was trained with), or any
+            name that `keras.activations.get` knows.
+
+    The two forms of GELU differ by up to 4.7e-4, which compounds over layers: a checkpoint needs its own.
+    """
+    if name == "gelu_erf":
+        return lambda x: ops.gelu(x, approximate=False)
+    if name == "gelu_tanh":
+        return lambda x: ops.gelu(x, approximate=True)
+    return keras.activations.get(name)
+
+
+def dense(units, name, activation=None, use_bias=True):
+    """A `Dense` layer, initialized as BERT is."""
+    return keras.layers.Dense(
+        units, activation=activation, use_bias=use_bias, kernel_initializer=initializer(), name=name
+    )
+
+
+def norm(kind, epsilon, name):
+    """A normalization layer over the last axis.
+
+    Args:
+        kind: `"layer"`, layer normalization (Ba et al. 2016, https://arxiv.org/abs/1607.06450).
+        epsilon: added to the variance.
+        name: name of the layer.
+    """
+    if kind != "layer":
+        raise ValueError(f'norm is {kind!r}; expected "layer".')
+    return keras.layers.LayerNormalization(epsilon=epsilon, name=name)
+
+
+def initializer():
+    """BERT's initializer: a normal distribution with deviation 0.02, cut at two deviations."""
+    return keras.initializers.TruncatedNormal(stddev=0.02)
