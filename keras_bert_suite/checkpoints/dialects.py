@@ -112,6 +112,13 @@ def _keras_nlp(ours, theirs, prefix):
 
 _KERAS_LEAVES = {leaf: (f"/{leaf}",) for leaf in ("kernel", "bias", "embeddings", "gamma", "beta")}
 
+KERAS_BERT_SUITE = Dialect(
+    name="keras_bert_suite",
+    layer_name=lambda ours, theirs, prefix: [ours],
+    leaf_names=_KERAS_LEAVES,
+    transposed=(),
+    activations={},
+)
 HUGGING_FACE = Dialect(
     name="Hugging Face",
     layer_name=_hugging_face,

@@ -3,7 +3,7 @@
 import logging
 
 from keras_bert_suite.checkpoints import names
-from keras_bert_suite.checkpoints.dialects import to_ours
+from keras_bert_suite.checkpoints.dialects import KERAS_BERT_SUITE, to_ours
 from keras_bert_suite.errors import InputError
 
 _SHOWN = 8
@@ -25,9 +25,6 @@ def load(model, source, family, missing="error", ignore_encoder_extras=False):
     """
     if missing not in ("error", "initialize"):
         raise InputError(f'Received missing={missing!r}; expected "error" or "initialize".')
-    if source.dialect is None:
-        source.load_own(model)
-        return
     arrays, dialect = source.arrays(), source.dialect
     used, absent, misshapen, assignments = set(), [], [], []
     for variable in model.weights:
@@ -62,6 +59,8 @@ def load(model, source, family, missing="error", ignore_encoder_extras=False):
 
 
 def _candidates(dialect, family, layer, leaf):
+    if dialect is KERAS_BERT_SUITE:
+        return [(f"{layer}/{leaf}", False)]
     for weight_names, prefix in ((family.weight_names, family.model_type), (family.head_names, family.model_type)):
         theirs = names.theirs(layer, weight_names)
         if theirs is not None:
@@ -75,6 +74,8 @@ def _known(dialect, family, spare, arrays):
     for ours, theirs in spare.items():
         for leaf in dialect.leaf_names if "{i}" not in ours else ():
             known.update(name for name, _ in dialect.candidates(ours, theirs, family.model_type, leaf))
+    if dialect is KERAS_BERT_SUITE:
+        known = {name for name in arrays if name.split("/")[0] in family.architectures}
     suffixes = tuple(family.ignored_names)
     return known | {name for name in arrays if suffixes and name.endswith(suffixes)}
 

@@ -16,7 +16,7 @@ class Source:
     Args:
         label: what messages call it.
         config: its config, a dict.
-        dialect: of its arrays; None for our own folders.
+        dialect: of its arrays.
         read: a function that gives its arrays.
         folder: the folder, or None.
         overrides: arguments that a preset's entry states against the config.
@@ -40,7 +40,7 @@ class Source:
 
     def arguments(self, family):
         """The arguments of the family that the config states."""
-        if self.dialect is None:
+        if self.dialect is dialects.KERAS_BERT_SUITE:
             return {**self.config["arguments"], **self.overrides}
         theirs = self.dialect.config_names or family.config_names
         arguments = {ours: self.config[name] for ours, name in theirs.items() if name in self.config}
@@ -48,16 +48,6 @@ class Source:
         if isinstance(name, str):
             arguments["activation"] = self.dialect.activations.get(name, name)
         return {**arguments, **self.overrides}
-
-    def load_own(self, model):
-        """Fills a model from `model.weights.h5` of our own folder."""
-        path = self.folder / "model.weights.h5"
-        if not path.exists():
-            raise InputError(f"{path} is missing; the folder was not written whole.")
-        try:
-            model.load_weights(path)
-        except (ValueError, OSError, KeyError) as error:
-            raise InputError(f"{path} does not fit its config.json: {' '.join(str(error).split())[:300]}") from None
 
 
 def open_source(preset):
@@ -79,7 +69,7 @@ def open_source(preset):
     known = _known_presets().get(text)
     if known is not None:
         source = open_source(known["source"])
-        source.overrides = {} if source.dialect is None else known["arguments"]
+        source.overrides = known["arguments"]
         return source
     if Path(text).is_dir():
         return _folder(Path(text), text)
@@ -126,7 +116,7 @@ def _folder(folder, label):
     if (folder / "config.json").exists():
         config = read_json(folder / "config.json")
         if config.get("format") == "keras_bert_suite":
-            return Source(label, config, None, None, folder)
+            return Source(label, config, dialects.KERAS_BERT_SUITE, lambda: readers.read_h5(folder / "model.weights.h5"), folder)
         if "registered_name" in config and "config" in config:
             return _keras_nlp_preset(str(folder))
         return Source(label, config, dialects.HUGGING_FACE, lambda: readers.read_safetensors(folder), folder)

@@ -95,6 +95,20 @@ def read_tensorflow(prefix):
     return Arrays({name: functools.partial(read, key) for name, key in wanted.items()})
 
 
+def read_h5(path):
+    """The arrays of our own `model.weights.h5`: one dataset a variable, under its path."""
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        reason = "is missing" if not Path(path).exists() else f"is damaged or cut off ({error})"
+        raise InputError(f"{path} {reason}.") from None
+    names = []
+    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return Arrays({name: functools.partial(lambda name: file[name][()], name) for name in names})
+
+
 def read_keras(model):
     """The arrays of a Keras 3 model, by the paths of its variables."""
 

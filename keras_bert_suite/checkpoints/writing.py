@@ -59,6 +59,15 @@ def encoder_config(encoder):
     return {"format": "keras_bert_suite", "version": 1, "family": type(encoder).__name__, "arguments": config}
 
 
+def write_weights(model, path):
+    """Writes `model.weights.h5`: one dataset a variable, under its path."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for variable in model.weights:
+            file[variable.path] = np.asarray(variable)
+
+
 def write_hugging_face(encoder, folder, model=None, architecture=None, extra=None):
     """Writes `config.json` and `model.safetensors` that transformers loads.
 

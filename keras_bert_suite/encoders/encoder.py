@@ -141,7 +141,7 @@ class Encoder(keras.Model):
             else:
                 config = writing.encoder_config(self)
                 (temporary / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-                self.save_weights(temporary / "model.weights.h5")
+                writing.write_weights(self, temporary / "model.weights.h5")
             if tokenizer is not None:
                 tokenizer.save(temporary)
 

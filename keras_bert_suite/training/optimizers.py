@@ -1,0 +1,51 @@
+"""AdamW as BERT is fine-tuned with, and its learning-rate schedule."""
+
+import keras
+from keras import ops
+
+from keras_bert_suite.layers.base import register
+
+
+@register
+class WarmupLinear(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises linearly from 0 to a peak, then falls linearly to 0.
+
+    Args:
+        peak: the highest learning rate.
+        warmup_steps: steps until the peak; 0 to begin there.
+        steps: all steps; the rate is 0 after them.
+    """
+
+    def __init__(self, peak, warmup_steps, steps):
+        self.peak, self.warmup_steps, self.steps = peak, warmup_steps, steps
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        up = step / max(1, self.warmup_steps)
+        down = (self.steps - step) / max(1, self.steps - self.warmup_steps)
+        return self.peak * ops.maximum(0.0, ops.minimum(up, down) if self.warmup_steps else down)
+
+    def get_config(self):
+        return {"peak": self.peak, "warmup_steps": self.warmup_steps, "steps": self.steps}
+
+
+def adamw(learning_rate, steps, warmup=0.1, weight_decay=0.01, clip_norm=1.0):
+    """AdamW with warm-up, linear decay, and clipping by the global norm.
+
+    Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101. Decay is decoupled and leaves out biases and norms.
+
+    Args:
+        learning_rate: the peak.
+        steps: all steps of the training.
+        warmup: the part of them that warms up.
+        weight_decay: rate of the decay.
+        clip_norm: the norm that all gradients together are clipped to.
+    """
+    optimizer = keras.optimizers.AdamW(
+        WarmupLinear(learning_rate, round(warmup * steps), steps),
+        weight_decay=weight_decay,
+        epsilon=1e-8,
+        global_clipnorm=clip_norm,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
