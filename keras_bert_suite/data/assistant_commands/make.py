@@ -64,8 +64,8 @@ VALUES = {
     ),
     # Hours at which people meet or have food brought.
     "time:day": (
-        """ten, noon, quarter past nine, 11 am, two in the afternoon, three fifteen, twelve thirty, half past four, 1 pm,
-        18:30, six, five thirty, seven in the evening, twenty to three""",
+        """ten, noon, quarter past nine, 11 am, two in the afternoon, three fifteen, twelve thirty, half past four,
+        1 pm, 18:30, six, five thirty, seven in the evening, twenty to three""",
         """eleven thirty, quarter past six, 5:50 pm, one thirty, three in the afternoon, 20:15, ten to seven,
         twenty past four, noon, six""",
     ),
@@ -131,7 +131,7 @@ VALUES = {
     "task": (
         """water the plants, call the dentist, take out the bins, pay the electricity bill, pick up the dry cleaning,
         feed the cat, renew my passport, buy stamps, defrost the chicken, return the library books, charge the drill,
-        book a haircut, take my vitamins, check the oven, move the car, email the landlord, sign the school form,
+        book a haircut, take my vitamins, check the smoke alarm, move the car, email the landlord, sign the school form,
         stretch, lock the back door, print the tickets, order new contact lenses, wrap the presents,
         clean the fish tank, hang out the washing, back up my photos, fill in the tax form, send the invoice,
         exercise""",
@@ -160,7 +160,7 @@ VALUES = {
     ),
     "genre": (
         """jazz, classical music, hip hop, folk, indie rock, reggae, techno, blues, country, soul, ambient music,
-        film scores, disco, opera""",
+        film music, disco, opera""",
         "bossa nova, funk, swing, lo-fi beats, heavy metal, gospel, bluegrass, sea shanties, jazz, reggae",
     ),
     "podcast": (
@@ -873,7 +873,7 @@ PHRASINGS = {
         I'd like to add {item:pack} to my packing list
         add {item:pack} to the packing list for the trip
         pop {item} on the list, will you?
-        also add {item}, {item} and {item} to the list
+        also add {item} and {item} and {item} to the list
         next on the list, {item}
         for the party list, {item} and {item}
         oh, and {item} for the list
@@ -893,7 +893,7 @@ PHRASINGS = {
         throw {item} on the list as well
         extend the list with {item}
         can {item} go on the shopping list, please?
-        {item}, {item}, both for the grocery list
+        {item} and {item}, both for the grocery list
         one more thing for my list, {item}
         update my shopping list with {item}
         have {item:pack} included on the packing list

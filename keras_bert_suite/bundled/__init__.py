@@ -1,0 +1,1 @@
+"""The small encoder that the package brings along."""

@@ -1,0 +1,82 @@
+"""How every tool starts and ends: quiet libraries, help that a newcomer reads, one line for bad input."""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+from absl import app, flags
+
+from keras_bert_suite.errors import InputError
+
+
+def run(main, module):
+    """Runs a tool's main.
+
+    Args:
+        main: a function of no arguments, called after the flags are parsed.
+        module: the tool's module; its docstring and its flags are what `--help` prints.
+    """
+    name = "kbs-" + module.__name__.rpartition(".")[2]
+    if module.__spec__ is not None:
+        name = "kbs-" + module.__spec__.name.rpartition(".")[2]
+    arguments = sys.argv[1:]
+    if any(argument in ("--help", "-h", "-help", "--helpshort") for argument in arguments):
+        print(module.__doc__.strip().format(tool=name) + "\n\nFlags:\n" + flags.FLAGS.module_help(module))
+        sys.exit(0)
+
+    def parse(argv):
+        try:
+            rest = flags.FLAGS(argv)
+        except flags.Error as error:
+            _fail(name, f"{' '.join(str(error).split())} See {name} --help.")
+        if len(rest) > 1:
+            _fail(name, f"unexpected argument {rest[1]!r}; flags are written --name=value. See {name} --help.")
+        return rest
+
+    def guarded(_):
+        try:
+            main()
+        except InputError as error:
+            _fail(name, str(error))
+        except OSError as error:
+            _fail(name, f"{error.filename or 'a file'}: {error.strerror or error}")
+        except KeyboardInterrupt:
+            _fail(name, "stopped.")
+
+    app.run(guarded, argv=[name, *arguments], flags_parser=parse)
+
+
+def _fail(name, message):
+    print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def progress(items):
+    """A progress bar over a list, on standard error where that is a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(items, disable=None, leave=False)
+
+
+def open_model(path, threads=None):
+    """What answers: a folder that `kbs-finetune` wrote, or a `.tflite` file that `kbs-export` wrote."""
+    if str(path).endswith(".tflite"):
+        from keras_bert_suite.edge import pipeline
+
+        return pipeline.load(path, threads=threads)
+    from keras_bert_suite.tasks import saved
+
+    return saved.load(path)
+
+
+def write_json(path, value):
+    """Writes a JSON file, whole or not at all; does nothing without a path."""
+    import json
+
+    from keras_bert_suite.checkpoints import writing
+
+    if path:
+        with writing.new_file(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+            file.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
