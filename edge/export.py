@@ -1,0 +1,163 @@
+"""A fine-tuned model to a `.tflite` file that carries its vocabulary and labels, checked against the model."""
+
+import contextlib
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from keras_bert_suite.checkpoints import writing
+from keras_bert_suite.edge import metadata, pipeline, quantize
+from keras_bert_suite.errors import InputError
+from keras_bert_suite.tasks.saved import encode
+
+_FEATURES = {"input_word_ids": "token_ids", "input_mask": "padding_mask", "input_type_ids": "segment_ids"}
+
+
+def export(trained, path, quantization="dynamic_int8", lengths=(128,), license="see the model's card"):
+    """Writes a `.tflite` file with one signature a sequence length, all sharing the weights.
+
+    Args:
+        trained: a `TaskModel`.
+        path: the file to write.
+        quantization: see `quantize.apply`.
+        lengths: sequence lengths; the longest is the file's first graph, which MediaPipe Tasks runs.
+        license: what the metadata say of it.
+
+    Raises:
+        InputError: the model needs an operation that is not built into the runtime, or a length is out of reach.
+    """
+    lengths = sorted(set(lengths), reverse=True)
+    positions = trained.encoder.embeddings.max_length
+    if lengths[-1] < 3 or lengths[0] > positions:
+        raise InputError(f"Received sequence lengths {lengths}; expected 3 to {positions}, the encoder's positions.")
+    about = {
+        "version": 1,
+        "task": trained.task.config,
+        "lengths": sorted(lengths),
+        "max_length": min(lengths[0], trained.max_length),
+        "tokenizer": trained.tokenizer.settings,
+        "quantization": quantization,
+        "figures": trained.figures,
+        "license": license,
+    }
+    content = convert(trained, quantization, lengths)
+    whole = metadata.add(content, about, trained.tokenizer.vocabulary, trained.task.labels)
+    with writing.new_file(path) as temporary, open(temporary, "wb") as file:
+        file.write(whole)
+
+
+def convert(trained, quantization, lengths):
+    """The bytes of the model as TFLite, without metadata; arguments as for `export`."""
+    import keras
+    import tensorflow as tf
+
+    names = [name for name, feature in _FEATURES.items() if feature in trained.encoder.input]
+
+    def serve(*arrays):
+        features = {_FEATURES[name]: array for name, array in zip(names, arrays, strict=True)}
+        return {"scores": trained.task.scores(trained.model(features, training=False)["logits"])}
+
+    archive = keras.export.ExportArchive()
+    archive.track(trained.model)
+    keys = {length: "serving_default" if length == lengths[0] else f"length_{length}" for length in lengths}
+    for length, key in keys.items():
+        specs = [tf.TensorSpec((1, length), tf.int32, name=name) for name in names]
+        archive.add_endpoint(key, _named(serve, names), specs)
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        archive.write_out(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(keys.values()))
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        quantize.apply(converter, quantization)
+        try:
+            content = converter.convert()
+        except Exception as error:
+            lines = [line for line in str(error).splitlines() if "op" in line] or [str(error)]
+            raise InputError(f"The model does not convert to built-in operations: {lines[0][:200]}") from None
+    foreign = [name for name in operations(content) if name.startswith(("CUSTOM", "Flex", "FLEX"))]
+    if foreign:
+        raise InputError(f"The model needs operations that are not built in: {', '.join(foreign)}.")
+    return content
+
+
+def operations(content):
+    """The operations of a TFLite model, name to how often, over all its graphs."""
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+    model = schema.Model.GetRootAs(bytearray(content), 0)
+    counts = {}
+    for i in range(model.SubgraphsLength()):
+        graph = model.Subgraphs(i)
+        for j in range(graph.OperatorsLength()):
+            code = model.OperatorCodes(graph.Operators(j).OpcodeIndex())
+            name = names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+            name = f"CUSTOM {code.CustomCode().decode()}" if name == "CUSTOM" else name
+            counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def check(trained, path, threads=2):
+    """Runs a file and its Keras model on the same real inputs.
+
+    Returns:
+        A dict: `examples`; `score_difference`, the largest; `agreement`, the part of the answers that are the same;
+        `megabytes`; `milliseconds`, by sequence length, the median of one text on `threads` threads.
+    """
+    device = pipeline.load(path, threads)
+    inputs = trained.examples or [("An example sentence.", None)]
+    encodings = encode(trained.tokenizer, inputs, device.max_length)
+    differences, agreements = [], []
+    for encoding in encodings:
+        arrays = trained.tokenizer.arrays([encoding])
+        features = {name: arrays[name] for name in trained.encoder.input}
+        keras_scores = trained.scores(trained.model.predict_on_batch(features)["logits"])[0]
+        device_scores = device.runtime.run(arrays)
+        differences.append(float(np.abs(keras_scores - device_scores).max()))
+        agreements.append(np.mean(keras_scores.argmax(-1) == device_scores.argmax(-1)))
+    return {
+        "examples": len(inputs),
+        "score_difference": max(differences),
+        "agreement": float(np.mean(agreements)),
+        "megabytes": Path(path).stat().st_size / 1e6,
+        "milliseconds": {length: _latency(device, length) for length in device.runtime.lengths},
+    }
+
+
+def _latency(device, length, runs=15):
+    arrays = {name: np.ones((1, length), "int32") for name in ("token_ids", "padding_mask", "segment_ids")}
+    arrays["segment_ids"][:] = 0
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        device.runtime.run(arrays)
+        times.append((time.perf_counter() - start) * 1000)
+    return statistics.median(times[3:])
+
+
+def _named(serve, names):
+    """`serve` with these names of arguments, which become the names of the file's inputs."""
+    import inspect
+
+    def endpoint(*args, **kwargs):
+        return serve(*args, *(kwargs[name] for name in names[len(args) :]))
+
+    parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    endpoint.__signature__ = inspect.Signature(parameters)
+    return endpoint
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Keeps what the converter prints from C++ off the terminal."""
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)

@@ -1,0 +1,142 @@
+"""What a `.tflite` file says about itself: TFLite metadata for MediaPipe Tasks, and our JSON beside it.
+
+A file with metadata is two things in one: a flatbuffer with a `TFLITE_METADATA` buffer, and, from its end, a ZIP archive
+with the files that the metadata name (`vocab.txt`, `labels.txt`) and `keras_bert_suite.json`, which holds all that the
+pipeline needs: `version task lengths max_length tokenizer quantization figures license`.
+
+The layout is that of TensorFlow's metadata schema 1.5 (`metadata_schema.fbs`); the numbers below are its field numbers.
+"""
+
+import io
+import json
+import zipfile
+
+import flatbuffers
+
+from keras_bert_suite.errors import InputError
+
+ABOUT = "keras_bert_suite.json"
+VOCABULARY, LABELS = "vocab.txt", "labels.txt"
+_INPUTS = {
+    "input_word_ids": ("ids", "Token ids."),
+    "input_mask": ("mask", "1 for a real token, 0 for padding."),
+    "input_type_ids": ("segment_ids", "0 for the first text, 1 for the second."),
+}
+_LABELS_FILE, _VOCABULARY_FILE = 2, 5  # of the enumeration AssociatedFileType
+_BERT_TOKENIZER = 4  # of the union ProcessUnitOptions
+
+
+def add(model, about, vocabulary, labels):
+    """A model with its metadata and its files.
+
+    Args:
+        model: the bytes of a `.tflite`, as the converter gives.
+        about: what `keras_bert_suite.json` holds, a dict.
+        vocabulary: the pieces of the tokenizer.
+        labels: the labels, in the order of the output's last axis.
+
+    Returns:
+        The bytes of the whole file.
+    """
+    from tensorflow.lite.tools import flatbuffer_utils as utils
+
+    content = utils.convert_bytearray_to_object(bytearray(model))
+    graph = content.subgraphs[0]
+    names = [graph.tensors[i].name.decode() for i in graph.inputs]
+    inputs = [next(value for part, value in _INPUTS.items() if part in name) for name in names]
+    _add_buffer(content, _metadata(about, inputs))
+    files = {
+        VOCABULARY: "".join(piece + "\n" for piece in vocabulary),
+        LABELS: "".join(label + "\n" for label in labels),
+        ABOUT: json.dumps(about, indent=1, ensure_ascii=False),
+    }
+    whole = io.BytesIO(bytes(utils.convert_object_to_bytearray(content)))
+    # Stored, not deflated: MediaPipe maps the files and refuses compressed ones. A fixed date: the same bytes again.
+    with zipfile.ZipFile(whole, "a", zipfile.ZIP_STORED) as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text.encode("utf-8"))
+    return whole.getvalue()
+
+
+def read(path):
+    """The files of a `.tflite` as texts, by name, with `keras_bert_suite.json` parsed.
+
+    Raises:
+        InputError: it is missing, cut off, or was not written by `kbs-export`.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            files = {name: archive.read(name).decode("utf-8") for name in archive.namelist()}
+        files[ABOUT] = json.loads(files[ABOUT])
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+    except (zipfile.BadZipFile, KeyError, ValueError):
+        raise InputError(f"{path} is cut off, or is no file that kbs-export wrote: its metadata are not there.") from None
+    return files
+
+
+def _add_buffer(content, metadata):
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    buffer = schema.BufferT()
+    buffer.data = list(metadata)
+    content.buffers.append(buffer)
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = "TFLITE_METADATA", len(content.buffers) - 1
+    content.metadata = [*(content.metadata or []), entry]
+
+
+def _metadata(about, inputs):
+    builder = flatbuffers.Builder(1024)
+    vocabulary = _file(builder, VOCABULARY, "Vocabulary of the tokenizer.", _VOCABULARY_FILE)
+    options = _table(builder, 1, {0: _vector(builder, [vocabulary])})
+    unit = _table(builder, 2, {1: options}, {0: _BERT_TOKENIZER})
+    tensors = [_tensor(builder, name, text) for name, text in inputs]
+    labels = _file(builder, LABELS, "Labels, in the order of the scores.", _LABELS_FILE)
+    output = _tensor(builder, "probability", "The score of each label.", [labels])
+    graph = _table(
+        builder,
+        10,
+        {2: _vector(builder, tensors), 3: _vector(builder, [output]), 5: _vector(builder, [unit])},
+    )
+    texts = {
+        0: about["task"]["name"],
+        1: f"A keras_bert_suite model for {about['task']['name'].replace('_', ' ')}; see {ABOUT}.",
+        2: "1",
+        5: about.get("license", ""),
+        7: "1.1.0",
+    }
+    root = {number: builder.CreateString(text) for number, text in texts.items()}
+    root[3] = _vector(builder, [graph])
+    root[6] = _vector(builder, [_file(builder, ABOUT, "All that the pipeline needs.", 0)])
+    builder.Finish(_table(builder, 8, root), file_identifier=b"M001")
+    return bytes(builder.Output())
+
+
+def _tensor(builder, name, text, files=()):
+    fields = {0: builder.CreateString(name), 1: builder.CreateString(text)}
+    if files:
+        fields[6] = _vector(builder, list(files))
+    content = _table(builder, 3, {1: _table(builder, 0, {})}, {0: 1})
+    return _table(builder, 7, {**fields, 3: content})
+
+
+def _file(builder, name, text, kind):
+    fields = {0: builder.CreateString(name), 1: builder.CreateString(text)}
+    return _table(builder, 5, fields, {2: kind})
+
+
+def _vector(builder, offsets):
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return builder.EndVector()
+
+
+def _table(builder, size, offsets, bytes_=None):
+    builder.StartObject(size)
+    for number, offset in offsets.items():
+        builder.PrependUOffsetTRelativeSlot(number, offset, 0)
+    for number, value in (bytes_ or {}).items():
+        builder.PrependUint8Slot(number, value, 0)
+    return builder.EndObject()

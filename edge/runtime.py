@@ -1,0 +1,60 @@
+"""Runs a `.tflite` file: arrays in, scores out, by the shortest signature that fits. numpy and ai_edge_litert alone."""
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from keras_bert_suite.errors import InputError
+
+_NAMES = {"token_ids": "input_word_ids", "padding_mask": "input_mask", "segment_ids": "input_type_ids"}
+
+
+class Runtime:
+    """A model on the device runtime.
+
+    Args:
+        path: the `.tflite` file.
+        threads: threads of the runtime.
+
+    Raises:
+        InputError: the file is missing, cut off, or no TFLite model.
+    """
+
+    def __init__(self, path, threads=None):
+        try:
+            self._interpreter = Interpreter(str(path), num_threads=threads)
+            signatures = self._interpreter.get_signature_list()
+            runners = [self._interpreter.get_signature_runner(name) for name in signatures]
+        except (ValueError, RuntimeError, OSError) as error:
+            raise InputError(f"{path} is no TFLite model that runs here: {' '.join(str(error).split())[:200]}") from None
+        if not runners:
+            raise InputError(f"{path} has no signature; export it with kbs-export.")
+        self._runners = {self._length(runner): runner for runner in runners}
+        self.lengths = sorted(self._runners)
+
+    @staticmethod
+    def _length(runner):
+        return int(next(iter(runner.get_input_details().values()))["shape"][1])
+
+    def run(self, arrays):
+        """Scores of one text.
+
+        Args:
+            arrays: `token_ids`, `padding_mask` and `segment_ids`, int32 `(1, time)`; `time` at most the longest
+                signature.
+
+        Returns:
+            `(labels,)`, or `(time, labels)`, float32.
+        """
+        time = arrays["token_ids"].shape[1]
+        length = next((length for length in self.lengths if length >= time), None)
+        if length is None:
+            raise InputError(f"Received {time} ids; the longest signature takes {self.lengths[-1]}.")
+        runner = self._runners[length]
+        wanted = runner.get_input_details()
+        filled = {
+            _NAMES[name]: np.pad(array, ((0, 0), (0, length - time))).astype("int32")
+            for name, array in arrays.items()
+            if _NAMES[name] in wanted
+        }
+        scores = runner(**filled)["scores"][0]
+        return scores[:time] if scores.ndim == 2 else scores
