@@ -8,7 +8,11 @@
         --train=SAMPLES/conll2003/train.txt --eval=SAMPLES/conll2003/valid.txt --epochs=4 --batch_size=32 \\
         --learning_rate=2e-4 --max_length=128 --seed=0 --json=conll_0.json
 
-@RESULT@
+With all-MiniLM-L6-v2, transformers 5.23.0 and torch 2.13.0 on one core of a CPU (`--threads=1`), seeds 0, 1 and 2 gave
+
+    SST-2        accuracy          0.8463  0.8521  0.8567    mean 0.8517    about 545 s a run
+    CoNLL-2003   entity F1         0.8810  0.8826  0.8761    mean 0.8799    about 605 s a run
+                 strict IOB2 F1    0.8858  0.8890  0.8828    mean 0.8859
 
 The recipe: AdamW (0.9, 0.999, 1e-8) with bias correction and decoupled weight decay 0.01 on all but biases and layer
 normalization; the learning rate is 0 at the first step, rises linearly over the first tenth of the steps and falls

@@ -63,7 +63,8 @@ def convert(trained, quantization, lengths):
 
     archive = keras.export.ExportArchive()
     archive.track(trained.model)
-    keys = {length: "serving_default" if length == lengths[0] else f"length_{length}" for length in lengths}
+    # The converter orders the graphs by these names, and MediaPipe runs the first: the longest.
+    keys = {length: "serving_default" if length == lengths[0] else f"serving_length_{length}" for length in lengths}
     for length, key in keys.items():
         specs = [tf.TensorSpec((1, length), tf.int32, name=name) for name in names]
         archive.add_endpoint(key, _named(serve, names), specs)

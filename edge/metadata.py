@@ -45,6 +45,7 @@ def add(model, about, vocabulary, labels):
     names = [graph.tensors[i].name.decode() for i in graph.inputs]
     inputs = [next(value for part, value in _INPUTS.items() if part in name) for name in names]
     _add_buffer(content, _metadata(about, inputs))
+    _share_scales(content)
     files = {
         VOCABULARY: "".join(piece + "\n" for piece in vocabulary),
         LABELS: "".join(label + "\n" for label in labels),
@@ -73,6 +74,28 @@ def read(path):
     except (zipfile.BadZipFile, KeyError, ValueError):
         raise InputError(f"{path} is cut off, or is no file that kbs-export wrote: its metadata are not there.") from None
     return files
+
+
+class _Shared:
+    """A part of a flatbuffer that is written once and pointed at from wherever it is used."""
+
+    def __init__(self, part):
+        self.part, self.offset = part, None
+
+    def Pack(self, builder):  # noqa: N802, the name that the schema's classes call
+        if self.offset is None:
+            self.offset = self.part.Pack(builder)
+        return self.offset
+
+
+def _share_scales(content):
+    """Lets the graphs share the scales of the weights that they share: a third of a megabyte a graph in MiniLM."""
+    shared = {}
+    for graph in content.subgraphs:
+        for tensor in graph.tensors:
+            scales = tensor.quantization.scale if tensor.quantization is not None else None
+            if scales is not None and len(scales) > 1:
+                tensor.quantization = shared.setdefault(tensor.buffer, _Shared(tensor.quantization))
 
 
 def _add_buffer(content, metadata):

@@ -78,7 +78,8 @@ VALUES = {
         seven > ten, quarter past nine > ten, three > four forty five, 14:00 > 16:00, noon > one fifteen,
         half past five > seven, 8 am > 9 am, eleven > twelve thirty""",
         """eight > half past nine, 1 pm > 3 pm, five > seven fifteen, quarter to ten > eleven thirty, 11:00 > 12:20,
-        four > six, half past two > quarter past four, 7 pm > 9:30 pm, two > three""",
+        four > six, half past two > quarter past four, 7 pm > 9:30 pm, two > three,
+        eleven > noon""",
     ),
     # Stand alone after a time or a verb, with no preposition.
     "date": (
@@ -131,10 +132,10 @@ VALUES = {
     "task": (
         """water the plants, call the dentist, take out the bins, pay the electricity bill, pick up the dry cleaning,
         feed the cat, renew my passport, buy stamps, defrost the chicken, return the library books, charge the drill,
-        book a haircut, take my vitamins, check the smoke alarm, move the car, email the landlord, sign the school form,
-        stretch, lock the back door, print the tickets, order new contact lenses, wrap the presents,
-        clean the fish tank, hang out the washing, back up my photos, fill in the tax form, send the invoice,
-        exercise""",
+        book a haircut, take my vitamins, check the smoke alarm, move the car, email the landlord,
+        sign the school form, stretch, lock the back door, print the tickets, order new contact lenses,
+        wrap the presents, clean the fish tank, hang out the washing, back up my photos, fill in the tax form,
+        send the invoice, exercise""",
         """walk the dog, cancel the gym membership, descale the kettle, top up the parking meter, ring the plumber,
         post the birthday card, drink more water, bring in the laundry, submit my expenses, change the bed sheets,
         empty the dishwasher, tidy the garage, meditate, iron a shirt, vote, turn down the heating""",
@@ -161,7 +162,7 @@ VALUES = {
     "genre": (
         """jazz, classical music, hip hop, folk, indie rock, reggae, techno, blues, country, soul, ambient music,
         film music, disco, opera""",
-        "bossa nova, funk, swing, lo-fi beats, heavy metal, gospel, bluegrass, sea shanties, jazz, reggae",
+        "bossa nova, funk, swing, lo-fi beats, heavy metal, gospel, bluegrass, soft rock, jazz, reggae",
     ),
     "podcast": (
         """Slow Sums, Midnight Maps and Mugs, The Curious Kettle, Two Chairs Talking, Bread and Circuits,
@@ -690,7 +691,7 @@ PHRASINGS = {
         can you text {contact} that {message}?
         could you let {contact} know that {message}?
         let {contact} know {message}
-        please tell {contact} that {message}
+        please write {contact} a text saying {message}
         {message}, send that to {contact}
         {message}, text it to {contact}
         write to {contact} that {message}
@@ -1079,7 +1080,7 @@ PHRASINGS = {
         find me a recipe for {food:oven}
         show me a recipe for {food}
         {food} recipe
-        {food:oven} recipe, please
+        a recipe for {food:oven}, please
         how do I make {food}?
         how do you make {food:oven} from scratch?
         what goes into {food}?
