@@ -1,1 +1,1 @@
-"""The small encoder that the package brings along."""
+"""A small encoder that comes with the package, and the recipe that made it."""

@@ -81,11 +81,23 @@ _GARDEN = (
 )
 
 
+_GARDEN_TABLE = "word_embeddings/embeddings"
+
+
+def garden_scope(names):
+    """What stands before Model Garden's names of an encoder; None where the names are not Model Garden's.
+
+    Nothing does in a functional `BertEncoder`; in a `BertEncoderV2` it is the name of the layer.
+    """
+    return next((name.removesuffix(_GARDEN_TABLE) for name in names if name.endswith(_GARDEN_TABLE)), None)
+
+
 def _model_garden(ours, theirs, prefix):
     name = _tensorflow_1(ours, theirs, prefix)[0]
     for pattern, replacement in _GARDEN:
         name = re.sub(pattern, replacement, name)
-    return [name]
+    # Heads stand under the name of the pretrainer, which is "bert" whatever its encoder.
+    return [name, f"bert/{name}"]
 
 
 _KERAS_NLP = (
@@ -148,7 +160,7 @@ TENSORFLOW_1 = Dialect(
 MODEL_GARDEN = Dialect(
     name="Model Garden",
     layer_name=_model_garden,
-    leaf_names=_KERAS_LEAVES,
+    leaf_names={**_KERAS_LEAVES, "bias": ("/bias", "/output_bias/bias")},
     transposed=(),
     activations={"gelu": "gelu_tanh"},
 )

@@ -2,11 +2,13 @@
 
 import json
 import os
+from importlib import resources
 from pathlib import Path
 
 from keras_bert_suite.checkpoints import dialects, readers
 from keras_bert_suite.errors import InputError
 
+BUNDLED = "bundled://"
 _HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
 
 
@@ -62,8 +64,8 @@ def open_source(preset):
     if not isinstance(preset, (str, os.PathLike)):
         return _keras_nlp(preset)
     text = str(preset)
-    if text.startswith("hf://"):
-        return _folder(fetch(text), text)
+    if text.startswith(("hf://", BUNDLED)):
+        return _folder(folder_of(text), text)
     if text.startswith("keras_nlp://"):
         return _keras_nlp_preset(text.removeprefix("keras_nlp://"))
     known = _known_presets().get(text)
@@ -84,6 +86,8 @@ def folder_of(preset):
     text = str(preset)
     if text.startswith("hf://"):
         return fetch(text)
+    if text.startswith(BUNDLED):
+        return Path(str(resources.files("keras_bert_suite.bundled") / text.removeprefix(BUNDLED)))
     if Path(text).is_dir():
         return Path(text)
     known = _known_presets().get(text)
@@ -125,9 +129,10 @@ def _folder(folder, label):
     if configs and prefixes:
         config = {"model_type": configs[0].name.removesuffix("_config.json"), **read_json(configs[0])}
         arrays = readers.read_tensorflow(prefixes[-1])
-        first = any(name.startswith(config["model_type"] + "/") for name in arrays)
-        dialect = dialects.TENSORFLOW_1 if first else dialects.MODEL_GARDEN
-        return Source(label, config, dialect, lambda: arrays, folder)
+        scope = dialects.garden_scope(arrays)
+        if scope is None:
+            return Source(label, config, dialects.TENSORFLOW_1, lambda: arrays, folder)
+        return Source(label, config, dialects.MODEL_GARDEN, lambda: arrays.without_prefix(scope), folder)
     raise InputError(
         f"{label} holds neither config.json with model.safetensors or model.weights.h5, nor bert_config.json with a "
         "TensorFlow checkpoint."

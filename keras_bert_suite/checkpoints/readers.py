@@ -34,6 +34,10 @@ class Arrays(Mapping):
     def __len__(self):
         return len(self._names)
 
+    def without_prefix(self, prefix):
+        """The same arrays, each under its name without the prefix."""
+        return Arrays({name.removeprefix(prefix): read for name, read in self._names.items()})
+
 
 def read_safetensors(folder):
     """The arrays of `model.safetensors`, or of the shards that `model.safetensors.index.json` lists."""

@@ -68,15 +68,13 @@ def write_weights(model, path):
             file[variable.path] = np.asarray(variable)
 
 
-def write_hugging_face(encoder, folder, model=None, architecture=None, extra=None):
+def write_hugging_face(encoder, folder, dtype="float32"):
     """Writes `config.json` and `model.safetensors` that transformers loads.
 
     Args:
         encoder: an encoder of a family.
         folder: where to write.
-        model: a model with heads over the encoder, to write instead of the encoder alone.
-        architecture: the name of transformers' class for it, as `BertForSequenceClassification`.
-        extra: a dict of further entries of the config, as `id2label`.
+        dtype: of the arrays in the file.
 
     Raises:
         InputError: a composed encoder has no Hugging Face form.
@@ -87,31 +85,25 @@ def write_hugging_face(encoder, folder, model=None, architecture=None, extra=Non
     if not family.weight_names:
         raise InputError(f"{family.__name__} has no Hugging Face form; write it with format='keras_bert_suite'.")
     arrays = {}
-    for variable in (model or encoder).weights:
+    for variable in encoder.weights:
         layer, leaf = names.layer_and_leaf(variable.path)
-        head = names.theirs(layer, family.head_names)
-        theirs = names.theirs(layer, family.weight_names) or head
-        prefix = f"{family.model_type}." if model is not None and not head else ""
         array = np.asarray(variable)
-        suffix = HUGGING_FACE.leaf_names[leaf][0]
-        arrays[prefix + theirs + suffix] = np.ascontiguousarray(array.T if leaf == "kernel" else array)
+        name = names.theirs(layer, family.weight_names) + HUGGING_FACE.leaf_names[leaf][0]
+        arrays[name] = np.ascontiguousarray(array.T if leaf == "kernel" else array).astype(dtype)
     safetensors.numpy.save_file(arrays, Path(folder) / "model.safetensors", metadata={"format": "pt"})
-    (Path(folder) / "config.json").write_text(
-        json.dumps(hugging_face_config(encoder, architecture, extra), indent=1, ensure_ascii=False) + "\n"
-    )
+    (Path(folder) / "config.json").write_text(json.dumps(hugging_face_config(encoder, dtype), indent=1) + "\n")
 
 
-def hugging_face_config(encoder, architecture=None, extra=None):
+def hugging_face_config(encoder, dtype):
     """The `config.json` that transformers expects for an encoder."""
     family = type(encoder)
     to_theirs = {ours: theirs for theirs, ours in reversed(HUGGING_FACE.activations.items())}
     config = encoder.get_config()
-    values = {theirs: config[ours] for ours, theirs in family.config_names.items() if ours in config}
+    values = {theirs: config[ours] for ours, theirs in family.config_names.items()}
     values["hidden_act"] = to_theirs.get(values["hidden_act"], values["hidden_act"])
     return {
         "model_type": family.model_type,
-        "architectures": [architecture or family.architectures["encoder"]],
-        "dtype": "float32",
+        "architectures": [family.architectures["encoder"]],
+        "dtype": dtype,
         **values,
-        **(extra or {}),
     }

@@ -44,6 +44,19 @@ class Bert(Encoder):
     """
 
     presets = {
+        "kbs_tiny_en": {
+            "source": "bundled://kbs_tiny_en",
+            "lowercase": True,
+            "arguments": {
+                "vocab_size": 6000,
+                "dim": 128,
+                "num_layers": 4,
+                "num_heads": 4,
+                "feed_forward_dim": 512,
+                "max_length": 128,
+                "activation": "gelu_erf",
+            },
+        },
         **_SMALL,
         "bert_tiny_en_uncased": _SMALL["bert_l2_d128_en_uncased"],
         "bert_mini_en_uncased": _SMALL["bert_l4_d256_en_uncased"],

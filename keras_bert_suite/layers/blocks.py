@@ -41,8 +41,10 @@ class EncoderBlock(Layer):
         self.drop = keras.layers.Dropout(dropout)
 
     def build(self, x_shape, padding_mask_shape=None):
-        self.attention.build(x_shape)
-        self.feed_forward.build(x_shape)
+        # Loaded parts are built already: Keras builds each from its own config.
+        for part in (self.attention, self.feed_forward):
+            if not part.built:
+                part.build(x_shape)
         self.attention_norm = norm(self.norm, self.epsilon, "attention_norm")
         self.attention_norm.build(x_shape)
         self.feed_forward_norm = norm(self.norm, self.epsilon, "feed_forward_norm")

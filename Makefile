@@ -1,0 +1,43 @@
+# Two commands matter: `make quickstart` and `make test`; each sets up what it needs.
+PYTHON ?= python3
+VENV := .venv
+CARD := .venv-card
+RUN := $(VENV)/bin
+
+help:  ## these lines
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/.done  ## makes .venv with the locked versions
+
+$(VENV)/.done: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install -q --upgrade pip
+	$(RUN)/python -m pip install -q -c constraints.txt -e '.[edge,test]'
+	touch $@
+
+quickstart: install  ## fine-tunes, exports and runs two small models, offline; writes quickstart/report.html
+	$(RUN)/kbs-quickstart --output=quickstart
+
+test: install  ## the tests, without the slow ones
+	$(RUN)/python -m pytest -q
+
+test-all: install  ## all tests
+	$(RUN)/python -m pytest -q -m "slow or not slow"
+
+test-card: $(CARD)/.done  ## tests beside tf-models-official and tflite-support (Python 3.11, libusb-1.0-0)
+	$(CARD)/bin/python -m pytest -q tests/card tests/encoders
+
+$(CARD)/.done: constraints-card.txt setup.cfg
+	python3.11 -m venv $(CARD)
+	$(CARD)/bin/python -m pip install -q --upgrade pip
+	$(CARD)/bin/python -m pip install -q -c constraints-card.txt tf-models-official tflite-support pytest
+	$(CARD)/bin/python -m pip install -q -c constraints-card.txt -e '.[edge]'
+	touch $@
+
+check: install  ## ruff, formatting not included
+	$(RUN)/ruff check .
+
+bench: install  ## fine-tuning side by side with transformers; see bench/README.md
+	cat bench/README.md
+
+.PHONY: help install quickstart test test-all test-card check bench
