@@ -1,10 +1,10 @@
 """What a `.tflite` file says about itself: TFLite metadata for MediaPipe Tasks, and our JSON beside it.
 
-A file with metadata is two things in one: a flatbuffer with a `TFLITE_METADATA` buffer, and, from its end, a ZIP archive
-with the files that the metadata name (`vocab.txt`, `labels.txt`) and `keras_bert_suite.json`, which holds all that the
-pipeline needs: `version task lengths max_length tokenizer quantization figures license`.
+A file with metadata is two things in one: a flatbuffer with a `TFLITE_METADATA` buffer and, from its end, a ZIP
+archive with the files that the metadata name (`vocab.txt`, `labels.txt`) and `keras_bert_suite.json`, which holds all
+that the pipeline needs: `version task lengths max_length tokenizer quantization figures license`.
 
-The layout is that of TensorFlow's metadata schema 1.5 (`metadata_schema.fbs`); the numbers below are its field numbers.
+The layout is that of TensorFlow's metadata schema 1.5 (`metadata_schema.fbs`); the numbers below are its fields.
 """
 
 import io
@@ -72,7 +72,9 @@ def read(path):
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
     except (zipfile.BadZipFile, KeyError, ValueError):
-        raise InputError(f"{path} is cut off, or is no file that kbs-export wrote: its metadata are not there.") from None
+        raise InputError(
+            f"{path} is cut off, or is no file that kbs-export wrote: its metadata are not there."
+        ) from None
     return files
 
 

@@ -1,4 +1,4 @@
-"""Runs a `.tflite` file: arrays in, scores out, by the shortest signature that fits. numpy and ai_edge_litert alone."""
+"""Runs a `.tflite` file, by the shortest signature that fits: arrays in, scores out. numpy and LiteRT."""
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -25,7 +25,9 @@ class Runtime:
             signatures = self._interpreter.get_signature_list()
             runners = [self._interpreter.get_signature_runner(name) for name in signatures]
         except (ValueError, RuntimeError, OSError) as error:
-            raise InputError(f"{path} is no TFLite model that runs here: {' '.join(str(error).split())[:200]}") from None
+            raise InputError(
+                f"{path} is no TFLite model that runs here: {' '.join(str(error).split())[:200]}"
+            ) from None
         if not runners:
             raise InputError(f"{path} has no signature; export it with kbs-export.")
         self._runners = {self._length(runner): runner for runner in runners}

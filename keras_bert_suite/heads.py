@@ -123,7 +123,9 @@ def attach(encoder, head, units=2, dropout=0.0):
     """
     outputs = encoder.output
     if head in ("classification", "next_sentence", "multiple_choice") and "pooled_output" not in outputs:
-        raise InputError(f"The {head} head reads pooled_output; this encoder has no pooler. Load it with pooler='tanh'.")
+        raise InputError(
+            f"The {head} head reads pooled_output; this encoder has no pooler. Load it with pooler='tanh'."
+        )
     if head == "classification":
         logits = Classifier(units, dropout, name=head)(outputs["pooled_output"])
     elif head == "token_classification":

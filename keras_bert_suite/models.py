@@ -28,7 +28,9 @@ def load_model(folder, head=None, **overrides):
         return saved.load(folder).model
     source = presets.open_source(folder)
     if "task" in source.config:
-        raise InputError(f"{folder} is a folder of ours; load_model takes its head from it, so leave out head={head!r}.")
+        raise InputError(
+            f"{folder} is a folder of ours; load_model takes its head from it, so leave out head={head!r}."
+        )
     needs_pooler = head not in ("masked_lm", "token_classification", "question_answering")
     encoder = Encoder.from_preset(
         folder, load_weights=False, **({} if needs_pooler else {"pooler": None}), **overrides

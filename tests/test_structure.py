@@ -1,4 +1,4 @@
-"""The rules of the design that a machine can read: what imports what, what setup.cfg lists, how arguments are spelled."""
+"""The rules of the design that a machine can read: imports, the packages of setup.cfg, how arguments are spelled."""
 
 import ast
 import configparser
@@ -8,7 +8,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OUTSIDE = {"keras", "tensorflow", "tensorflow_text", "keras_nlp", "ai_edge_litert", "safetensors", "tokenizers", "absl"}
+OUTSIDE = {
+    "keras",
+    "tensorflow",
+    "tensorflow_text",
+    "keras_nlp",
+    "ai_edge_litert",
+    "safetensors",
+    "tokenizers",
+    "absl",
+}
 MAY_IMPORT = {
     "layers": {"keras", "layers", "errors"},
     "checkpoints": {"safetensors", "checkpoints", "errors"},
@@ -17,7 +26,18 @@ MAY_IMPORT = {
     "models": {"heads", "checkpoints", "encoders", "errors"},
     "tokenizers": {"tokenizers", "errors"},
     "data": {"tensorflow", "tokenizers", "errors"},
-    "tasks": {"keras", "heads", "layers", "data", "evaluation", "checkpoints", "encoders", "tokenizers", "tasks", "errors"},
+    "tasks": {
+        "keras",
+        "heads",
+        "layers",
+        "data",
+        "evaluation",
+        "checkpoints",
+        "encoders",
+        "tokenizers",
+        "tasks",
+        "errors",
+    },
     "evaluation": {"errors"},
     "training": {"keras", "layers", "checkpoints", "errors"},
     "edge": {"ai_edge_litert", "tokenizers", "tasks", "checkpoints", "edge", "errors"},
@@ -72,5 +92,7 @@ def test_arguments_are_spelled_one_way():
 
 
 def test_the_device_needs_neither_keras_nor_tensorflow():
-    code = "import keras_bert_suite.edge.pipeline, sys; print([m for m in ('keras', 'tensorflow') if m in sys.modules])"
+    code = (
+        "import keras_bert_suite.edge.pipeline, sys; print([m for m in ('keras', 'tensorflow') if m in sys.modules])"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-r"""Converts a checkpoint: Hugging Face's, google-research's, Model Garden's, keras_nlp's or ours, to ours or Hugging Face's.
+r"""Converts a checkpoint to our form or Hugging Face's, from any that Encoder.from_preset reads.
 
   {tool} --input=uncased_L-2_H-128_A-2 --output=bert_tiny
   {tool} --input=bert_tiny --output=bert_tiny_hf --format=huggingface
@@ -36,7 +36,8 @@ def main():
     inputs = {name: ids if name == "token_ids" else np.ones_like(ids) for name in encoder.input}
     before, after = encoder(inputs), again(inputs)
     difference = max(float(np.abs(np.asarray(before[name]) - np.asarray(after[name])).max()) for name in before)
-    print(f"{FLAGS.output}: {type(encoder).__name__}, {encoder.count_params():,} parameters; read back, differs by {difference}")
+    print(f"{FLAGS.output}: {type(encoder).__name__}, {encoder.count_params():,} parameters")
+    print(f"read back, differs by {difference}")
 
 
 def console():

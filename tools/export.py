@@ -32,7 +32,9 @@ def main():
     try:
         lengths = [int(length) for length in FLAGS.sequence_lengths or [trained.max_length]]
     except ValueError:
-        raise InputError(f"--sequence_lengths={','.join(FLAGS.sequence_lengths)}; expected numbers, as 32,64.") from None
+        raise InputError(
+            f"--sequence_lengths={','.join(FLAGS.sequence_lengths)}; expected numbers, as 32,64."
+        ) from None
     export.export(trained, FLAGS.output, FLAGS.quantization, lengths, FLAGS.license)
     found = export.check(trained, FLAGS.output)
     command_line.write_json(FLAGS.json, found)

@@ -56,7 +56,9 @@ def main():
     encoder = Encoder.from_preset(FLAGS.encoder, missing="initialize")
     saved.check_vocabulary(tokenizer, encoder, FLAGS.encoder)
     if FLAGS.max_length > encoder.embeddings.max_length:
-        raise InputError(f"--max_length={FLAGS.max_length}; this encoder has {encoder.embeddings.max_length} positions.")
+        raise InputError(
+            f"--max_length={FLAGS.max_length}; this encoder has {encoder.embeddings.max_length} positions."
+        )
     model = task.build(encoder, FLAGS.dropout)
     inputs = [(example["text"], example.get("pair")) for example in judged]
     trained = saved.TaskModel(encoder, model, task, tokenizer, FLAGS.max_length, examples=inputs[: saved.EXAMPLES])
@@ -67,11 +69,11 @@ def main():
     features = [{name: getattr(e, names[name]) for name in encoder.input} for e in encodings]
     targets = [task.target(example, encoding) for example, encoding in zip(train, encodings, strict=True)]
     steps = -(-len(train) // FLAGS.batch_size)
-    model.compile(adamw(FLAGS.learning_rate, steps * FLAGS.epochs, FLAGS.warmup, FLAGS.weight_decay), {"logits": task.loss()})
-
-    judge = callbacks.Judge(
-        lambda: task.evaluate(judged, trained.predict(inputs)), task.main_metric, FLAGS.patience
+    model.compile(
+        adamw(FLAGS.learning_rate, steps * FLAGS.epochs, FLAGS.warmup, FLAGS.weight_decay), {"logits": task.loss()}
     )
+
+    judge = callbacks.Judge(lambda: task.evaluate(judged, trained.predict(inputs)), task.main_metric, FLAGS.patience)
     output = Path(FLAGS.output)
     own = {name: FLAGS[name].value for name in RECIPE}
     resume = callbacks.Resume(output.with_name(f".{output.name}.training"), own, judge)
@@ -94,7 +96,9 @@ def main():
     saved.save(trained, output, _card(own, trained.figures, len(train), len(judged)))
     resume.clear()
     command_line.write_json(FLAGS.json, trained.figures)
-    print(f"{output}: " + ", ".join(f"{name} {value:.4f}" for name, value in trained.figures.items() if name != "epoch"))
+    print(
+        f"{output}: " + ", ".join(f"{name} {value:.4f}" for name, value in trained.figures.items() if name != "epoch")
+    )
 
 
 RECIPE = (
@@ -107,8 +111,8 @@ def _card(own, figures, train, judged):
     flags_line = " ".join(f"--{name}={value}" for name, value in own.items() if value is not None)
     rows = "".join(f"| {name} | {value:.4f} |\n" for name, value in figures.items() if name != "epoch")
     return (
-        f"# {own['task'].replace('_', ' ').capitalize()} model\n\nFine-tuned from `{own['encoder']}` on {train} examples "
-        f"of `{own['train']}`; judged on {judged} of `{own['eval']}` after epoch {figures['epoch']}.\n\n"
+        f"# {own['task'].replace('_', ' ').capitalize()} model\n\nFine-tuned from `{own['encoder']}` on {train} "
+        f"examples of `{own['train']}`; judged on {judged} of `{own['eval']}` after epoch {figures['epoch']}.\n\n"
         f"| metric | value |\n|---|---|\n{rows}\n    kbs-finetune {flags_line}\n\n"
         "Licence: that of the encoder and of the data.\n"
     )

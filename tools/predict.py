@@ -32,7 +32,10 @@ def main():
     inputs = list(zip(texts, FLAGS.pair or [None] * len(texts), strict=True))
     for text, answer in zip(texts, model.predict(inputs, progress=command_line.progress), strict=True):
         if answer.pop("truncated", False):
-            print(f"kbs-predict: a text goes on beyond {model.max_length} pieces; the rest was not read.", file=sys.stderr)
+            print(
+                f"kbs-predict: a text goes on beyond {model.max_length} pieces; the rest was not read.",
+                file=sys.stderr,
+            )
         shown = text.encode("utf-8", "replace").decode()
         print(json.dumps({"text": shown[:200], **answer}, ensure_ascii=False))
 

@@ -19,7 +19,7 @@ from keras_bert_suite.tools import command_line
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "quickstart", "The folder to write.")
-flags.DEFINE_integer("epochs", 12, "Epochs of each of the two trainings.", lower_bound=1)
+flags.DEFINE_integer("epochs", 6, "Epochs of each of the two trainings.", lower_bound=1)
 
 SENTENCES = (
     "wake me at quarter past seven on saturday",

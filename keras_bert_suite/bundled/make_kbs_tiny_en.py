@@ -1,4 +1,11 @@
-"""Makes `kbs_tiny_en`: a vocabulary of 6,000 pieces, and an encoder distilled from all-MiniLM-L6-v2."""
+"""Makes `kbs_tiny_en`: a vocabulary of 6,000 pieces, and an encoder distilled from all-MiniLM-L6-v2.
+
+    python -m keras_bert_suite.bundled.make_kbs_tiny_en --teacher=FOLDER --shared=FOLDER [--evaluate]
+
+The teacher reads each sentence once; the student learns its last hidden states averaged over words, its mean-pooled
+sentence vectors, and how alike they are. `kbs_tiny_en/README.md` says of what text, how long it took, and what
+`--evaluate` gives; that needs scikit-learn, scipy, and STS-B in `--shared`.
+"""
 
 import argparse
 import csv
@@ -26,7 +33,9 @@ from keras_bert_suite.training.optimizers import adamw
 HERE = Path(__file__).parent
 COMMANDS = HERE.parent / "data" / "assistant_commands"
 SIZES = dict(num_layers=4, num_heads=4, dim=128, feed_forward_dim=512, max_length=128, activation="gelu_erf")
-SHARD = 2000
+TEACHER_DIM = 384
+VOCAB_SIZE, COMMAND_REPEATS = 6000, 3
+SHARD = 2000  # sentences a file of the teacher's vectors
 
 
 def read_commands(split):
@@ -51,20 +60,20 @@ def read_corpus(shared):
     return sorted(set(read_commands("train")[0])) + kept
 
 
-def make_tokenizer(texts, size):
-    """WordPiece of `size` pieces that knows every printable ASCII character, at the start of a word and within."""
+def make_tokenizer(texts):
+    """WordPiece that knows every printable ASCII character, at the start of a word and within."""
     ascii_pieces = [chr(code) for code in range(33, 127)]
     model = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token="[UNK]"))
     model.normalizer = tokenizers.normalizers.BertNormalizer(lowercase=True)
     model.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
     trainer = tokenizers.trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=list(SPECIAL_TOKENS), initial_alphabet=ascii_pieces, limit_alphabet=112
+        vocab_size=VOCAB_SIZE, special_tokens=list(SPECIAL_TOKENS), initial_alphabet=ascii_pieces, limit_alphabet=112
     )
     model.train_from_iterator(texts, trainer)
     pieces = sorted(model.get_vocab(), key=model.get_vocab().get)
     lacking = [piece for piece in [*ascii_pieces, *("##" + p for p in ascii_pieces)] if piece not in pieces]
     # The last pieces are those that were merged last, and so the rarest.
-    return Tokenizer(pieces[: size - len(lacking)] + lacking)
+    return Tokenizer(pieces[: VOCAB_SIZE - len(lacking)] + lacking)
 
 
 def word_matrix(encodings, length, words=None):
@@ -97,10 +106,9 @@ def read_with_teacher(folder, sentences, work):
         ends = np.cumsum([len(vectors) for vectors in word_vectors])
         np.savez(work / "unfinished.npz", words=np.concatenate(word_vectors), ends=ends, means=np.stack(means))
         os.replace(work / "unfinished.npz", path)
-        print(path.name, flush=True)
 
 
-def training_data(sentences, tokenizer, work, batch_size, epochs, command_repeats):
+def training_data(sentences, tokenizer, work, batch_size, epochs):
     """Batches of sentences of about one length, and the number of them in an epoch."""
     words, means = [], []
     for start in range(0, len(sentences), SHARD):
@@ -110,7 +118,7 @@ def training_data(sentences, tokenizer, work, batch_size, epochs, command_repeat
     words, means = words[: len(sentences)], np.concatenate(means)[: len(sentences)]
     encodings = tokenizer.encode_batch(sentences, max_length=SIZES["max_length"])
     commands = len(set(read_commands("train")[0]))
-    rows = list(range(len(sentences))) + list(range(commands)) * (command_repeats - 1)
+    rows = list(range(len(sentences))) + list(range(commands)) * (COMMAND_REPEATS - 1)
     rows = [row for row in rows if not encodings[row].truncated and max(encodings[row].words[1:-1]) < len(words[row])]
 
     def batches():
@@ -125,14 +133,16 @@ def training_data(sentences, tokenizer, work, batch_size, epochs, command_repeat
                 targets = np.zeros((len(batch), max(len(words[row]) for row in batch), means.shape[1]), "float32")
                 for i, row in enumerate(batch):
                     targets[i, : len(words[row])] = words[row]
-                inputs["words"] = word_matrix([encodings[row] for row in batch], *inputs["token_ids"].shape[1:], targets.shape[1])
-                sentence = means[batch]
-                yield inputs, {"words": targets, **dict.fromkeys(("mean", "pooled", "mean_map", "pooled_map"), sentence)}
+                length = inputs["token_ids"].shape[1]
+                inputs["words"] = word_matrix([encodings[row] for row in batch], length, targets.shape[1])
+                named = dict.fromkeys(("mean", "pooled", "mean_map", "pooled_map"), means[batch])
+                yield inputs, {"words": targets, **named}
 
-    signature = tf.nest.map_structure(
-        lambda array: tf.TensorSpec((None,) * (array.ndim - 1) + ((384,) if array.shape[-1] == 384 else (None,)), array.dtype),
-        next(batches()),
-    )
+    def spec(array):
+        last = TEACHER_DIM if array.shape[-1] == TEACHER_DIM else None
+        return tf.TensorSpec((None,) * (array.ndim - 1) + (last,), array.dtype)
+
+    signature = tf.nest.map_structure(spec, next(batches()))
     return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2), -(-len(rows) // batch_size)
 
 
@@ -173,11 +183,11 @@ def train(encoder, data, steps, learning_rate, epochs):
     student = keras.Model(
         {**encoder.input, "words": matrix},
         {
-            "words": keras.layers.Dense(384, name="word_map")(keras.layers.Dot((2, 1))([matrix, vectors])),
+            "words": keras.layers.Dense(TEACHER_DIM, name="word_map")(keras.layers.Dot((2, 1))([matrix, vectors])),
             "mean": mean,
             "pooled": pooled,
-            "mean_map": keras.layers.Dense(384, name="mean_map")(mean),
-            "pooled_map": keras.layers.Dense(384, name="pooled_map")(pooled),
+            "mean_map": keras.layers.Dense(TEACHER_DIM, name="mean_map")(mean),
+            "pooled_map": keras.layers.Dense(TEACHER_DIM, name="pooled_map")(pooled),
         },
     )
     losses = {"words": cosine_loss, "mean_map": cosine_loss, "pooled_map": cosine_loss}
@@ -200,6 +210,7 @@ def write(encoder, tokenizer, folder):
     write_hugging_face(final, folder)
     arrays = {name: array.astype("float16") for name, array in load_file(folder / "model.safetensors").items()}
     save_file(arrays, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
 
 
 def evaluate(encoder, tokenizer, shared):
@@ -233,45 +244,38 @@ def evaluate(encoder, tokenizer, shared):
 
 def main():
     """Makes the encoder, or gives its figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--teacher", required=True, help="folder of all-MiniLM-L6-v2")
-    parser.add_argument("--shared", default=os.environ.get("KBS_SHARED", "../shared"), help="folder of texts and STS-B")
+    parser.add_argument("--shared", default=os.environ.get("KBS_SHARED", "../shared"), help="folder of data/text")
     parser.add_argument("--work", default="build/kbs_tiny_en", help="folder of what the teacher said")
     parser.add_argument("--output", default=HERE / "kbs_tiny_en", help="folder to write")
-    parser.add_argument("--sentences", type=int, default=50000)
-    parser.add_argument("--vocab_size", type=int, default=6000)
+    parser.add_argument("--sentences", type=int, default=36000)
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--learning_rate", type=float, default=1e-3)
-    parser.add_argument("--command_repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--only", choices=("teacher", "train", "evaluate"), help="one step instead of all")
+    parser.add_argument("--evaluate", action="store_true", help="give the figures of --output; make nothing")
     arguments = parser.parse_args()
-    tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(arguments.threads)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
     keras.utils.set_random_seed(0)
     shared, work, output = Path(arguments.shared), Path(arguments.work), Path(arguments.output)
-    if arguments.only != "evaluate":
-        work.mkdir(parents=True, exist_ok=True)
-        corpus = read_corpus(shared)
-        sentences = corpus[: arguments.sentences]
-        print(f"{len(sentences)} of {len(corpus)} sentences", flush=True)
-        if arguments.only != "train":
-            read_with_teacher(arguments.teacher, sentences, work)
-    if arguments.only in (None, "train"):
-        repeated = read_commands("train")[0] * arguments.command_repeats
-        tokenizer = make_tokenizer(corpus + repeated, arguments.vocab_size)
-        # A student this small does not overfit; the rates of dropout that the folder states are for fine-tuning.
-        encoder = Bert(vocab_size=tokenizer.vocab_size, **SIZES, dropout=0.0, attention_dropout=0.0)
-        encoder.embeddings.token.set_weights([first_table(tokenizer, arguments.teacher)])
-        settings = (arguments.batch_size, arguments.epochs, arguments.command_repeats)
-        data, steps = training_data(sentences, tokenizer, work, *settings)
-        train(encoder, data, steps, arguments.learning_rate, arguments.epochs)
-        write(encoder, tokenizer, output)
-    if arguments.only in (None, "evaluate"):
-        for name, folder, load in (("kbs_tiny_en", output, True), ("random weights", output, False), ("teacher", arguments.teacher, True)):
-            encoder = Encoder.from_preset(folder, load_weights=load)
+    if arguments.evaluate:
+        folders = {"kbs_tiny_en": output, "random weights": output, "teacher": arguments.teacher}
+        for name, folder in folders.items():
+            encoder = Encoder.from_preset(folder, load_weights=name != "random weights")
             print(name, evaluate(encoder, Tokenizer.from_preset(folder), shared), flush=True)
+        return
+    work.mkdir(parents=True, exist_ok=True)
+    corpus = read_corpus(shared)
+    sentences = corpus[: arguments.sentences]
+    read_with_teacher(arguments.teacher, sentences, work)
+    tokenizer = make_tokenizer(corpus + read_commands("train")[0] * COMMAND_REPEATS)
+    # A student this small does not overfit; the rates of dropout that the folder states are for fine-tuning.
+    encoder = Bert(vocab_size=tokenizer.vocab_size, **SIZES, dropout=0.0, attention_dropout=0.0)
+    encoder.embeddings.token.set_weights([first_table(tokenizer, arguments.teacher)])
+    data, steps = training_data(sentences, tokenizer, work, arguments.batch_size, arguments.epochs)
+    train(encoder, data, steps, arguments.learning_rate, arguments.epochs)
+    write(encoder, tokenizer, output)
 
 
 if __name__ == "__main__":

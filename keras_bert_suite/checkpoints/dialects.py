@@ -5,7 +5,7 @@ that arrays have in its files, and an array of theirs into ours and back.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -92,6 +92,17 @@ def garden_scope(names):
     return next((name.removesuffix(_GARDEN_TABLE) for name in names if name.endswith(_GARDEN_TABLE)), None)
 
 
+_GARDEN_HEAD = re.compile(r"/(pooler_dense|logits)/(kernel|bias)$")
+
+
+def garden_name(name, scope):
+    """An array's name without the scope; None for arrays of a classification head.
+
+    Such a head pools with a dense layer of its own, not with the encoder's; no head here does.
+    """
+    return None if _GARDEN_HEAD.search(name) else name.removeprefix(scope)
+
+
 def _model_garden(ours, theirs, prefix):
     name = _tensorflow_1(ours, theirs, prefix)[0]
     for pattern, replacement in _GARDEN:
@@ -163,6 +174,22 @@ MODEL_GARDEN = Dialect(
     leaf_names={**_KERAS_LEAVES, "bias": ("/bias", "/output_bias/bias")},
     transposed=(),
     activations={"gelu": "gelu_tanh"},
+)
+# The same arrays beside the params.yaml of an experiment, which has its own words for what bert_config.json says.
+MODEL_GARDEN_EXPERIMENT = replace(
+    MODEL_GARDEN,
+    config_names={
+        "vocab_size": "vocab_size",
+        "dim": "hidden_size",
+        "num_layers": "num_layers",
+        "num_heads": "num_attention_heads",
+        "feed_forward_dim": "intermediate_size",
+        "max_length": "max_position_embeddings",
+        "num_segments": "type_vocab_size",
+        "activation": "hidden_activation",
+        "dropout": "dropout_rate",
+        "attention_dropout": "attention_dropout_rate",
+    },
 )
 KERAS_NLP = Dialect(
     name="keras_nlp",

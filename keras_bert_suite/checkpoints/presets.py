@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -120,23 +121,54 @@ def _folder(folder, label):
     if (folder / "config.json").exists():
         config = read_json(folder / "config.json")
         if config.get("format") == "keras_bert_suite":
-            return Source(label, config, dialects.KERAS_BERT_SUITE, lambda: readers.read_h5(folder / "model.weights.h5"), folder)
+            return Source(
+                label, config, dialects.KERAS_BERT_SUITE, lambda: readers.read_h5(folder / "model.weights.h5"), folder
+            )
         if "registered_name" in config and "config" in config:
             return _keras_nlp_preset(str(folder))
         return Source(label, config, dialects.HUGGING_FACE, lambda: readers.read_safetensors(folder), folder)
     configs = sorted(folder.glob("*_config.json"))
-    prefixes = sorted(path.with_suffix("") for path in folder.glob("*.index"))
-    if configs and prefixes:
-        config = {"model_type": configs[0].name.removesuffix("_config.json"), **read_json(configs[0])}
+    experiment = folder / "params.yaml"
+    prefixes = sorted((path.with_suffix("") for path in folder.glob("*.index")), key=_step)
+    if prefixes and (configs or experiment.exists()):
         arrays = readers.read_tensorflow(prefixes[-1])
         scope = dialects.garden_scope(arrays)
-        if scope is None:
-            return Source(label, config, dialects.TENSORFLOW_1, lambda: arrays, folder)
-        return Source(label, config, dialects.MODEL_GARDEN, lambda: arrays.without_prefix(scope), folder)
+        if configs:
+            config = {"model_type": configs[0].name.removesuffix("_config.json"), **read_json(configs[0])}
+            dialect = dialects.TENSORFLOW_1 if scope is None else dialects.MODEL_GARDEN
+        else:
+            config, dialect = _experiment(experiment), dialects.MODEL_GARDEN_EXPERIMENT
+        if scope is not None:
+            arrays = arrays.renamed(lambda name: dialects.garden_name(name, scope))
+        return Source(label, config, dialect, lambda: arrays, folder)
     raise InputError(
-        f"{label} holds neither config.json with model.safetensors or model.weights.h5, nor bert_config.json with a "
-        "TensorFlow checkpoint."
+        f"{label} holds neither config.json with model.safetensors or model.weights.h5, nor bert_config.json or "
+        "params.yaml with a TensorFlow checkpoint."
     )
+
+
+def _step(prefix):
+    """Sorts checkpoints so that the last is the latest: ckpt-1000 after ckpt-200."""
+    number = re.search(r"\d+$", prefix.name)
+    return int(number.group()) if number else -1, prefix.name
+
+
+def _experiment(path):
+    """The encoder that Model Garden's config of an experiment, `params.yaml`, states."""
+    import yaml
+
+    try:
+        encoder = yaml.safe_load(path.read_text(encoding="utf-8"))["task"]["model"]["encoder"]
+        kind = encoder["type"]
+        config = dict(encoder[kind])
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path} states no encoder under task, model, encoder ({type(error).__name__}: {reason})."
+        ) from None
+    if config.get("norm_first"):
+        raise InputError(f"{path} has norm_first: true; blocks that normalize first are not among those known here.")
+    return {"model_type": kind.removesuffix("_v2"), **config}
 
 
 def read_json(path):

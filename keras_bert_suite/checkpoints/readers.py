@@ -12,7 +12,9 @@ import safetensors
 from keras_bert_suite.errors import InputError
 
 # What trainers leave in a checkpoint beside the weights of the model.
-_OPTIMIZER = re.compile(r"/adam_[mv]|/lamb_[mv]|^global_step|^save_counter|^_CHECKPOINTABLE|optimizer|\.OPTIMIZER_SLOT")
+_OPTIMIZER = re.compile(
+    r"/adam_[mv]|/lamb_[mv]|^global_step|^save_counter|^_CHECKPOINTABLE|optimizer|\.OPTIMIZER_SLOT"
+)
 
 
 class Arrays(Mapping):
@@ -34,9 +36,10 @@ class Arrays(Mapping):
     def __len__(self):
         return len(self._names)
 
-    def without_prefix(self, prefix):
-        """The same arrays, each under its name without the prefix."""
-        return Arrays({name.removeprefix(prefix): read for name, read in self._names.items()})
+    def renamed(self, rename):
+        """The same arrays, each under what `rename` makes of its name; those of which it makes None are left out."""
+        names = {name: rename(name) for name in self}
+        return Arrays({new: self._names[name] for name, new in names.items() if new is not None})
 
 
 def read_safetensors(folder):
@@ -67,7 +70,8 @@ def read_tensorflow(prefix):
     """The arrays of a TensorFlow checkpoint, either kind, without what an optimizer left.
 
     A TensorFlow 1 checkpoint gives its own names. A TensorFlow 2 one is a graph of objects whose keys say nothing;
-    it gives the names that the variables had when it was saved.
+    it gives the names that the variables had when it was saved. Two models in one checkpoint may share names: such
+    an array is an error when it is asked for, as nothing tells which one is meant.
     """
     from tensorflow.core.protobuf import trackable_object_graph_pb2
     from tensorflow.python.training import py_checkpoint_reader
@@ -79,24 +83,30 @@ def read_tensorflow(prefix):
             graph = trackable_object_graph_pb2.TrackableObjectGraph()
             graph.ParseFromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
             found = {
-                attribute.full_name: attribute.checkpoint_key
+                (attribute.full_name, attribute.checkpoint_key)
                 for node in graph.nodes
                 for attribute in node.attributes
                 if attribute.checkpoint_key in keys and attribute.full_name
             }
         else:
-            found = {name: name for name in keys}
+            found = {(name, name) for name in keys}
     except Exception as error:
         raise InputError(f"{prefix} cannot be read as a TensorFlow checkpoint: {str(error).splitlines()[0]}") from None
 
-    def read(key):
+    def read(name):
+        key, *others = wanted[name]
+        if others:
+            raise InputError(f"{prefix} holds more than one array called {name}: {', '.join(wanted[name])}.")
         try:
             return reader.get_tensor(key)
         except Exception as error:
             raise InputError(f"{prefix}: array {key} cannot be read: {str(error).splitlines()[0]}") from None
 
-    wanted = {name: key for name, key in found.items() if not _OPTIMIZER.search(f"{name} {key}")}
-    return Arrays({name: functools.partial(read, key) for name, key in wanted.items()})
+    wanted = {}
+    for name, key in sorted(found):
+        if not _OPTIMIZER.search(f"{name} {key}"):
+            wanted.setdefault(name, []).append(key)
+    return Arrays({name: functools.partial(read, name) for name in wanted})
 
 
 def read_h5(path):

@@ -12,7 +12,17 @@ from pathlib import Path
 
 from keras_bert_suite.errors import InputError
 
-TEXT_COLUMNS = ("text", "sentence", "sentence1", "text_a", "premise", "question1", "#1 string", "sentence_a", "question")
+TEXT_COLUMNS = (
+    "text",
+    "sentence",
+    "sentence1",
+    "text_a",
+    "premise",
+    "question1",
+    "#1 string",
+    "sentence_a",
+    "question",
+)
 PAIR_COLUMNS = ("pair", "sentence2", "text_b", "hypothesis", "question2", "#2 string", "sentence_b")
 LABEL_COLUMNS = ("label", "labels", "gold_label", "quality", "score", "similarity", "intent", "class")
 _TAG = re.compile(r"O|[BIESLUM]-.+")
@@ -76,12 +86,14 @@ def _rows(path, columns):
                 continue
             if not columns:
                 raise InputError(
-                    f"{path} line 1 names no text column: {', '.join(cells)[:100]}. Name the columns of a file without "
-                    "a header, as --columns=label,text."
+                    f"{path} line 1 names no text column: {', '.join(cells)[:100]}. Name the columns of a file "
+                    "without a header, as --columns=label,text."
                 )
             names = [name.strip().lower() for name in columns]
         if len(cells) != len(names):
-            raise InputError(f"{path} line {number} has {len(cells)} columns; expected {len(names)}: {', '.join(names)}.")
+            raise InputError(
+                f"{path} line {number} has {len(cells)} columns; expected {len(names)}: {', '.join(names)}."
+            )
         yield number, dict(zip(names, cells, strict=True))
 
 
@@ -137,7 +149,9 @@ def _conll(path):
     column = next((i for i in range(width - 1, 0, -1) if all(_TAG.fullmatch(cells[i]) for _, cells in lines)), None)
     if column is None:
         number, cells = next(line for line in lines if not any(_TAG.fullmatch(cell) for cell in line[1][1:]))
-        raise InputError(f"{path} line {number} has no tag: {' '.join(cells)[:80]}. Expected O, B-X or I-X in a column.")
+        raise InputError(
+            f"{path} line {number} has no tag: {' '.join(cells)[:80]}. Expected O, B-X or I-X in a column."
+        )
     for sentence in sentences:
         yield from_words([cells[0] for _, cells in sentence], [cells[column] for _, cells in sentence])
 
@@ -177,7 +191,9 @@ def _entity_lines(path):
         if words is not None and tags is not None:
             bad = [tag for tag in tags if not (isinstance(tag, str) and _TAG.fullmatch(tag))]
             if bad or len(words) != len(tags):
-                raise InputError(f"{path} line {number}: {len(words)} tokens, {len(tags)} tags; expected O, B-X or I-X each.")
+                raise InputError(
+                    f"{path} line {number}: {len(words)} tokens, {len(tags)} tags; expected O, B-X or I-X each."
+                )
             yield from_words(words, tags)
         elif isinstance(row.get("text"), str) and isinstance(row.get("entities"), list):
             try:

@@ -13,7 +13,9 @@ def presets():
         A dict, name to a dict: `family`, `source` (where the weights are), `arguments` of the family.
     """
     return {
-        name: {"family": family.__name__, **preset} for family in FAMILIES.values() for name, preset in family.presets.items()
+        name: {"family": family.__name__, **preset}
+        for family in FAMILIES.values()
+        for name, preset in family.presets.items()
     }
 
 

@@ -17,7 +17,11 @@ def single_label(gold, predicted, labels):
         # A label that occurs nowhere has F1 0, which scikit-learn warns of.
         warnings.simplefilter("ignore")
         f1 = metrics.f1_score(
-            gold, predicted, labels=labels, pos_label=labels[1] if binary else 1, average="binary" if binary else "macro",
+            gold,
+            predicted,
+            labels=labels,
+            pos_label=labels[1] if binary else 1,
+            average="binary" if binary else "macro",
             zero_division=0.0,
         )
         return {

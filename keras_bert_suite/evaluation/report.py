@@ -6,7 +6,8 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b2733 }
 table { border-collapse: collapse; margin: 1rem 0 } th, td { padding: .3rem .8rem; border-bottom: 1px solid #d5dde5 }
 td { text-align: right; font-variant-numeric: tabular-nums } th:first-child, td:first-child { text-align: left }
-.bar { background: #d5dde5; width: 12rem; height: .8rem; border-radius: .2rem } .bar div { background: #2f6f9f; height: 100% }
+.bar { background: #d5dde5; width: 12rem; height: .8rem; border-radius: .2rem }
+.bar div { background: #2f6f9f; height: 100% }
 mark { background: #ffe6a3; padding: 0 .2rem; border-radius: .2rem } mark small { color: #6b5310; margin-left: .3rem }
 """
 
@@ -16,7 +17,9 @@ def text_table(header, rows):
     rows = [header, *rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
     lines = [
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
         for row in rows
     ]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])

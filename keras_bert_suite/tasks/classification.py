@@ -33,7 +33,9 @@ class Classification:
             return cls(["value"], problem)
         found = {label for example in examples for label in _labels(example, problem)}
         if len(found) < 2:
-            raise InputError(f"The training data has {len(found)} label ({', '.join(sorted(found))}); expected 2 or more.")
+            raise InputError(
+                f"The training data has {len(found)} label ({', '.join(sorted(found))}); expected 2 or more."
+            )
         return cls(sorted(found), problem)
 
     @staticmethod

@@ -79,5 +79,3 @@ def words_of(encoding):
             words[-1] = (words[-1][0], i)
         before = word
     return words
-
-

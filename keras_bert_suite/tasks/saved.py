@@ -89,7 +89,11 @@ def save(trained, folder, card):
         card: text of its `README.md`.
     """
     with writing.new_folder(folder) as temporary:
-        config = {**writing.encoder_config(trained.encoder), "task": trained.task.config, "max_length": trained.max_length}
+        config = {
+            **writing.encoder_config(trained.encoder),
+            "task": trained.task.config,
+            "max_length": trained.max_length,
+        }
         (temporary / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False) + "\n")
         writing.write_weights(trained.model, temporary / "model.weights.h5")
         trained.tokenizer.save(temporary)

@@ -179,7 +179,9 @@ class Tokenizer:
             A dict of int32 `(batch, length)`: `token_ids segment_ids padding_mask`.
         """
         length = length or max(len(encoding.ids) for encoding in encodings)
-        arrays = {name: np.zeros((len(encodings), length), "int32") for name in ("token_ids", "segment_ids", "padding_mask")}
+        arrays = {
+            name: np.zeros((len(encodings), length), "int32") for name in ("token_ids", "segment_ids", "padding_mask")
+        }
         arrays["token_ids"][:] = self.pad_id
         for i, encoding in enumerate(encodings):
             arrays["token_ids"][i, : len(encoding.ids)] = encoding.ids

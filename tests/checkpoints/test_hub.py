@@ -33,7 +33,10 @@ def hub(tmp_path):
         def answer(self, body):
             path = self.path.split("?")[0]
             if path.startswith("/api/models/org/name/tree/"):
-                files = [{"type": "file", "path": f.name, "size": f.stat().st_size, "oid": "0" * 40} for f in folder.iterdir()]
+                files = [
+                    {"type": "file", "path": f.name, "size": f.stat().st_size, "oid": "0" * 40}
+                    for f in folder.iterdir()
+                ]
                 content = json.dumps(files).encode()
             elif path.startswith("/api/models/org/name"):
                 files = [{"rfilename": file.name} for file in folder.iterdir()]
@@ -68,7 +71,9 @@ def test_a_preset_of_a_hub(hub, tmp_path):
         "e.save_preset(sys.argv[1])"
     )
     environment = {**os.environ, "HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "cache"), "HF_HUB_DISABLE_XET": "1"}
-    done = subprocess.run([sys.executable, "-c", code, tmp_path / "got"], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "got"], env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     there, here = Encoder.from_preset(tmp_path / "got"), Encoder.from_preset(folder)
     assert all(np.array_equal(a, b) for a, b in zip(there.get_weights(), here.get_weights(), strict=True))

@@ -2,8 +2,8 @@
 
     python tests/golden/make_golden.py
 
-Needs torch and transformers, which the tests do not. One `.npz` a family: `config` (JSON), `weight:NAME`, `input:NAME`,
-`output:NAME`. Outputs are computed in float64.
+Needs torch and transformers, which the tests do not. One `.npz` a family: `config` (JSON), `weight:NAME`,
+`input:NAME`, `output:NAME`. Outputs are computed in float64.
 """
 
 import json

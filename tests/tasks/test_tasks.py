@@ -12,7 +12,23 @@ from keras_bert_suite.tasks.classification import Classification
 from keras_bert_suite.tasks.decoding import entities
 from keras_bert_suite.tasks.token_classification import TokenClassification
 
-PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "i", "left", "the", "u", ".", "s", "ann", "##a", "for", "paris"]
+PIECES = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "i",
+    "left",
+    "the",
+    "u",
+    ".",
+    "s",
+    "ann",
+    "##a",
+    "for",
+    "paris",
+]
 
 
 def random_tags(rng, schemes="BI"):
@@ -36,7 +52,9 @@ def test_entity_f1_is_seqevals(schemes):
 
 def test_targets_and_answers_are_inverse():
     tokenizer = Tokenizer(PIECES)
-    example = readers.from_words(["Anna", "left", "the", "U.S.", "for", "Paris"], ["B-PER", "O", "O", "B-LOC", "O", "B-LOC"])
+    example = readers.from_words(
+        ["Anna", "left", "the", "U.S.", "for", "Paris"], ["B-PER", "O", "O", "B-LOC", "O", "B-LOC"]
+    )
     task = TokenClassification.from_examples([example])
     assert task.labels == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
     encoding = tokenizer.encode(example["text"])
@@ -45,7 +63,11 @@ def test_targets_and_answers_are_inverse():
     assert weights.sum() == 9
     assert [task.labels[tag] for tag in tags[weights > 0]] == "B-PER O O B-LOC I-LOC I-LOC I-LOC O B-LOC".split()
     answer = entities(np.eye(5)[tags], encoding, example["text"], task.labels)
-    assert [(entity["text"], entity["label"]) for entity in answer] == [("Anna", "PER"), ("U.S.", "LOC"), ("Paris", "LOC")]
+    assert [(entity["text"], entity["label"]) for entity in answer] == [
+        ("Anna", "PER"),
+        ("U.S.", "LOC"),
+        ("Paris", "LOC"),
+    ]
     assert task.evaluate([example], [{"entities": answer}])["entity_f1"] == 1.0
 
 
@@ -59,7 +81,7 @@ def test_metrics_of_classification():
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("a.tsv", "sentence\tlabel\nit's \"so\" good\t1\n", ("it's \"so\" good", None, "1")),
+        ("a.tsv", 'sentence\tlabel\nit\'s "so" good\t1\n', ('it\'s "so" good', None, "1")),
         ("b.csv", 'sentence1,sentence2,score\n"a, b",c,3.5\n', ("a, b", "c", "3.5")),
         ("c.jsonl", '{"text": "x", "label": "y"}\n', ("x", None, "y")),
         ("d.tsv", "\ufeffQuality\t#1 String\t#2 String\r\n1\ta\tb\r\n", ("a", "b", "1")),
@@ -94,7 +116,12 @@ def test_conll_with_other_columns(tmp_path):
         ("classification", "a.jsonl", "{oops\n", "line 1 is no JSON"),
         ("token_classification", "a.conll", "word\n", "expected 2 columns"),
         ("token_classification", "a.conll", "word thing\n", "line 1 has no tag"),
-        ("token_classification", "a.jsonl", '{"text": "ab", "entities": [{"start": 1, "end": 9, "label": "X"}]}', "outside"),
+        (
+            "token_classification",
+            "a.jsonl",
+            '{"text": "ab", "entities": [{"start": 1, "end": 9, "label": "X"}]}',
+            "outside",
+        ),
     ],
 )
 def test_bad_files_are_named(reader, name, content, message, tmp_path):

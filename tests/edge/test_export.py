@@ -1,0 +1,94 @@
+"""Exported files answer as the Keras model does, carry what they need, and are read by MediaPipe."""
+
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from keras_bert_suite import Bert, InputError, Tokenizer
+from keras_bert_suite.edge import export, metadata, pipeline
+from keras_bert_suite.tasks.classification import Classification
+from keras_bert_suite.tasks.saved import TaskModel
+from keras_bert_suite.tasks.token_classification import TokenClassification
+
+WORDS = "the a film song good bad was is not very anna paris in left".split()
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+TEXTS = [(" ".join(np.random.default_rng(i).choice(WORDS, 3 + i)), None) for i in range(9)]
+
+
+def trained(task):
+    keras.utils.set_random_seed(3)
+    encoder = Bert(vocab_size=len(PIECES), dim=32, num_layers=2, num_heads=2, feed_forward_dim=64, max_length=24)
+    for variable in encoder.trainable_variables:
+        variable.assign(variable + 0.3 * keras.random.normal(variable.shape))
+    return TaskModel(encoder, task.build(encoder, 0.1), task, Tokenizer(PIECES), 24, examples=TEXTS)
+
+
+TASKS = {
+    "single_label": Classification(["bad", "good"]),
+    "multi_label": Classification(["x", "y", "z"], "multi_label"),
+    "regression": Classification(["value"], "regression"),
+    "tokens": TokenClassification(["O", "B-PER", "I-PER"]),
+}
+# float32 rounding; 11 bits of mantissa in the weights; 8 bits in weights and activations over two layers.
+BOUNDS = {"none": 1e-5, "float16": 5e-3, "dynamic_int8": 0.1}
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("quantization", BOUNDS)
+def test_same_answers(task, quantization, tmp_path):
+    model, path = trained(TASKS[task]), tmp_path / "model.tflite"
+    export.export(model, path, quantization, [8, 24])
+    found = export.check(model, path)
+    scale = 10.0 if task == "regression" else 1.0
+    assert found["score_difference"] < scale * BOUNDS[quantization]
+    assert list(found["milliseconds"]) == [8, 24]
+    device = pipeline.load(path)
+    assert device.task == model.task.config
+    for answer, expected in zip(device.predict(TEXTS), model.predict(TEXTS), strict=True):
+        assert answer.keys() == expected.keys()
+        if quantization == "none" and task == "tokens":
+            places = [[(e["start"], e["end"], e["label"]) for e in found["entities"]] for found in (answer, expected)]
+            assert places[0] == places[1]
+
+
+def test_the_file_carries_everything_and_is_the_same_again(tmp_path):
+    model = trained(TASKS["single_label"])
+    for name in ("one", "two"):
+        export.export(model, tmp_path / name, "none", [16])
+    files = metadata.read(tmp_path / "one")
+    assert files["vocab.txt"].split() == PIECES
+    assert files["labels.txt"].split() == ["bad", "good"]
+    assert files[metadata.ABOUT]["lengths"] == [16]
+    with zipfile.ZipFile(tmp_path / "one") as archive:
+        assert all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
+    assert metadata.read(tmp_path / "two") == files
+    content = (tmp_path / "one").read_bytes()
+    assert not [name for name in export.operations(content) if name.startswith("CUSTOM")]
+
+
+def test_mediapipe_reads_it(tmp_path):
+    python = pytest.importorskip("mediapipe.tasks.python")
+    model, path = trained(TASKS["single_label"]), tmp_path / "model.tflite"
+    export.export(model, path, "dynamic_int8", [24])
+    options = python.text.TextClassifierOptions(base_options=python.BaseOptions(model_asset_path=str(path)))
+    device = pipeline.load(path)
+    with python.text.TextClassifier.create_from_options(options) as classifier:
+        for text, _ in TEXTS:
+            found = {c.category_name: c.score for c in classifier.classify(text).classifications[0].categories}
+            scores = device(text)["scores"]
+            # The same kernels in another build of the runtime.
+            assert max(abs(found[label] - scores[label]) for label in scores) < 1e-2
+
+
+def test_bad_files_and_lengths_are_named(tmp_path):
+    model, path = trained(TASKS["single_label"]), tmp_path / "model.tflite"
+    with pytest.raises(InputError, match="expected 3 to 24"):
+        export.export(model, path, "none", [64])
+    export.export(model, path, "none", [8])
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(InputError, match="cut off"):
+        pipeline.load(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        pipeline.load(tmp_path / "nothing.tflite")
