@@ -25,7 +25,7 @@ test-all: install  ## all tests
 	$(RUN)/python -m pytest -q -m "slow or not slow"
 
 test-card: $(CARD)/.done  ## tests beside tf-models-official and tflite-support (Python 3.11, libusb-1.0-0)
-	$(CARD)/bin/python -m pytest -q tests/card tests/encoders
+	$(CARD)/bin/python -m pytest -q tests/card tests/encoders tests/checkpoints/test_keras_nlp.py
 
 $(CARD)/.done: constraints-card.txt setup.cfg
 	python3.11 -m venv $(CARD)

@@ -91,6 +91,8 @@ def write_hugging_face(encoder, folder, dtype="float32"):
         name = names.theirs(layer, family.weight_names) + HUGGING_FACE.leaf_names[leaf][0]
         arrays[name] = np.ascontiguousarray(array.T if leaf == "kernel" else array).astype(dtype)
     safetensors.numpy.save_file(arrays, Path(folder) / "model.safetensors", metadata={"format": "pt"})
+    # The library writes its files for their owner alone.
+    (Path(folder) / "model.safetensors").chmod(0o644)
     (Path(folder) / "config.json").write_text(json.dumps(hugging_face_config(encoder, dtype), indent=1) + "\n")
 
 

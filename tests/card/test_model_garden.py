@@ -143,6 +143,81 @@ def test_pretrainer(kind, tmp_path):
     np.testing.assert_allclose(logits[real], np.asarray(scores)[real], atol=2 * TOLERANCE, rtol=0)
 
 
+def _experiment(kind, **changes):
+    """Model Garden's experiment of BERT's pre-training, made small."""
+    from official.core import exp_factory
+    from official.nlp.configs import pretraining_experiments  # noqa: F401, it registers the experiment
+
+    sizes = {
+        "vocab_size": CONFIG["vocab_size"],
+        "hidden_size": CONFIG["hidden_size"],
+        "num_layers": CONFIG["num_hidden_layers"],
+        "num_attention_heads": CONFIG["num_attention_heads"],
+        "intermediate_size": CONFIG["intermediate_size"],
+        "max_position_embeddings": CONFIG["max_position_embeddings"],
+        "type_vocab_size": CONFIG["type_vocab_size"],
+        "dropout_rate": 0.2,
+        "attention_dropout_rate": 0.3,
+    }
+    config = exp_factory.get_exp_config("bert/pretraining")
+    config.override({"task": {"model": {"encoder": {"type": kind, kind: {**sizes, **changes}}}}})
+    return config
+
+
+@pytest.mark.filterwarnings("ignore:Input dict contained keys")  # as above
+@pytest.mark.parametrize("kind, activation", [("bert", "gelu"), ("bert_v2", "gelu"), ("bert", "relu")])
+def test_experiment(kind, activation, tmp_path):
+    """A folder as the trainer leaves it: params.yaml, checkpoints by step, both heads of the pre-training."""
+    import tensorflow as tf
+    from official.core import train_utils
+    from official.nlp.tasks import masked_lm
+
+    config = _experiment(kind, hidden_activation=activation)
+    train_utils.serialize_config(config, str(tmp_path))
+    model = masked_lm.MaskedLMTask(config.task).build_model()
+    inputs = {**_theirs(), "masked_lm_positions": np.tile(np.arange(9, dtype="int32"), (2, 1))}
+    assert "next_sentence" in model(inputs)
+    checkpoint = tf.train.Checkpoint(model=model, **model.checkpoint_items)
+    checkpoint.write(str(tmp_path / "ckpt-200"))
+    _randomize(model)
+    checkpoint.write(str(tmp_path / "ckpt-1000"))
+    found = Encoder.from_preset(tmp_path)
+    assert (found.get_config()["dropout"], found.get_config()["attention_dropout"]) == (0.2, 0.3)
+    assert _difference(found(_ours()), model.encoder_network(_theirs())) <= TOLERANCE
+    # Its next-sentence head has a pooler of its own, so it must not pass for ours.
+    with pytest.raises(InputError, match="missing: cls/seq_relationship"):
+        load_model(tmp_path, head="next_sentence")
+
+
+def test_fine_tuned_classifier(tmp_path):
+    """The encoder of a classifier loads; the head, which pools as none of ours does, is left aside."""
+    from official.nlp.modeling import models
+
+    encoder = _encoder("BertEncoder")
+    classifier = models.BertClassifier(encoder, num_classes=3)
+    _randomize(classifier)
+    folder = _save(tmp_path / "checkpoint", model=classifier, **classifier.checkpoint_items)
+    assert _difference(Encoder.from_preset(folder)(_ours()), encoder(_theirs())) <= TOLERANCE
+
+
+def test_an_experiment_of_another_order_is_refused(tmp_path):
+    """Blocks that normalize first have the same arrays, so that nothing else would tell."""
+    import tensorflow as tf
+    from official.core import train_utils
+
+    train_utils.serialize_config(_experiment("bert", norm_first=True), str(tmp_path))
+    tf.train.Checkpoint(encoder=_encoder("BertEncoder")).write(str(tmp_path / "ckpt-1"))
+    with pytest.raises(InputError, match="norm_first"):
+        Encoder.from_preset(tmp_path)
+
+
+def test_two_encoders_of_one_name_are_refused(tmp_path):
+    """A teacher and a student, say: their variables are called the same."""
+    folder = _save(tmp_path / "checkpoint", teacher=_encoder("BertEncoder"), student=_encoder("BertEncoder"))
+    with pytest.raises(InputError, match="more than one array called word_embeddings/embeddings"):
+        Encoder.from_preset(folder)
+
+
 def test_a_layer_that_the_checkpoint_lacks_is_named(tmp_path):
     folder = _save(tmp_path / "checkpoint", encoder=_encoder("BertEncoder"))
     with pytest.raises(InputError, match="missing: transformer/layer_3/self_attention/query/kernel"):
