@@ -7,7 +7,24 @@ that arrays have in its files, and an array of theirs into ours and back.
 import re
 from dataclasses import dataclass, replace
 
-import numpy as np
+from keras_bert_suite.checkpoints.names import Array, Part, layer_and_leaf, theirs
+
+
+# The activations that layers know by name.
+ACTIVATIONS = ("gelu_erf", "gelu_tanh", "relu", "silu", "tanh")
+
+
+@dataclass(frozen=True)
+class Field:
+    """How an argument follows from a config where it is no field of its own.
+
+    Args:
+        read: from a config, a dict, to the value; None where the config says nothing of it.
+        write: from the value to a dict of fields; None where it is not written.
+    """
+
+    read: callable
+    write: callable = None
 
 
 @dataclass(frozen=True)
@@ -15,7 +32,7 @@ class Dialect:
     """One kind of checkpoint.
 
     Args:
-        name: what it is called.
+        name: what it is called; a family's `renames` and `config` know it by that.
         layer_name: from (our layer path, Hugging Face's layer name, the prefix of the family) to candidate names.
         leaf_names: our leaf (`kernel bias embeddings gamma beta`) to candidate suffixes of an array's name.
         transposed: suffixes whose matrix is stored output-major.
@@ -30,29 +47,37 @@ class Dialect:
     activations: dict
     config_names: dict | None = None
 
-    def candidates(self, ours, theirs, prefix, leaf):
-        """The names that the array may have, likeliest first, each with whether it is stored transposed."""
+    def candidates(self, path, family, weight_names):
+        """The arrays that a variable of ours may be, likeliest first.
+
+        Args:
+            path: of the variable.
+            family: the class of the encoder.
+            weight_names: its map, or that of its heads.
+
+        Returns:
+            A list of `Array`; empty where the map says nothing of the variable.
+        """
+        layer, leaf = layer_and_leaf(path)
+        whole = theirs(path, weight_names)
+        if whole is not None:
+            whole = whole if isinstance(whole, Array) else Array(whole)
+            return [replace(whole, name=name) for name in self._names(path, whole.name, family)]
+        found = theirs(layer, weight_names)
+        if found is None:
+            return []
+        part = found if isinstance(found, Part) else None
         return [
-            (layer + suffix, suffix in self.transposed and leaf == "kernel")
-            for layer in self.layer_name(ours, theirs, prefix)
-            for suffix in self.leaf_names[leaf]
+            Array(name + suffix, axes=(1, 0) if leaf == "kernel" and suffix in self.transposed else None, part=part)
+            for name in self._names(layer, found if part is None else part.name, family)
+            for suffix in self.leaf_names.get(leaf, (f"/{leaf}",))
         ]
 
-
-def to_ours(array, shape, transposed):
-    """An array of a checkpoint in the layout of a variable of ours; None where it cannot be.
-
-    Kernels that keep heads as an axis of their own, as Model Garden's and keras_nlp's do, are the same numbers in
-    the same order.
-    """
-    array = array.T if transposed else array
-    squeezed = tuple(size for size in array.shape if size != 1)
-    split_heads = array.ndim > len(shape) and array.size == np.prod(shape)
-    if split_heads and (array.shape[0] == shape[0] or array.shape[-1] == shape[-1] or len(shape) == 1):
-        return array.reshape(shape)
-    if squeezed == tuple(shape):
-        return array.reshape(shape)
-    return array if array.shape == tuple(shape) else None
+    def _names(self, ours, theirs, family):
+        names = self.layer_name(ours, theirs, family.prefix or family.model_type)
+        for pattern, replacement in family.renames.get(self.name, ()):
+            names = [re.sub(pattern, replacement, name) for name in names]
+        return names
 
 
 def _hugging_face(ours, theirs, prefix):
@@ -153,7 +178,14 @@ HUGGING_FACE = Dialect(
         "beta": (".bias", ".beta"),
     },
     transposed=(".weight",),
-    activations={"gelu": "gelu_erf", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh"},
+    activations={
+        "gelu": "gelu_erf",
+        "gelu_python": "gelu_erf",
+        "gelu_new": "gelu_tanh",
+        "gelu_fast": "gelu_tanh",
+        "gelu_pytorch_tanh": "gelu_tanh",
+        "swish": "silu",
+    },
 )
 TENSORFLOW_1 = Dialect(
     name="TensorFlow 1",

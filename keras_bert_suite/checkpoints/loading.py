@@ -1,9 +1,10 @@
 """Puts the arrays of a checkpoint into a model: each variable filled, each array used, or the error names them."""
 
 import logging
+import re
 
-from keras_bert_suite.checkpoints import names
-from keras_bert_suite.checkpoints.dialects import KERAS_BERT_SUITE, to_ours
+from keras_bert_suite.checkpoints.dialects import KERAS_BERT_SUITE
+from keras_bert_suite.checkpoints.names import Array
 from keras_bert_suite.errors import InputError
 
 _SHOWN = 8
@@ -26,19 +27,19 @@ def load(model, source, family, missing="error", ignore_encoder_extras=False):
     if missing not in ("error", "initialize"):
         raise InputError(f'Received missing={missing!r}; expected "error" or "initialize".')
     arrays, dialect = source.arrays(), source.dialect
+    arguments = source.arguments(family)
     used, absent, misshapen, assignments = set(), [], [], []
     for variable in model.weights:
-        layer, leaf = names.layer_and_leaf(variable.path)
-        candidates = _candidates(dialect, family, layer, leaf)
-        found = next(((name, flip) for name, flip in candidates if name in arrays), None)
+        candidates = _candidates(dialect, family, variable.path)
+        found = next((candidate for candidate in candidates if candidate.name in arrays), None)
         if found is None:
-            absent.append(f"{candidates[0][0] if candidates else '?'} (for {variable.path})")
+            absent.append(f"{candidates[0].name if candidates else '?'} (for {variable.path})")
             continue
-        used.add(found[0])
-        theirs = arrays[found[0]]
-        ours = to_ours(theirs, variable.shape, found[1])
+        used.add(found.name)
+        theirs = arrays[found.name]
+        ours = found.read(theirs, variable.shape, arguments)
         if ours is None:
-            misshapen.append(f"{found[0]} has shape {tuple(theirs.shape)}, {variable.path} {tuple(variable.shape)}")
+            misshapen.append(f"{found.name} has shape {tuple(theirs.shape)}, {variable.path} {tuple(variable.shape)}")
         else:
             assignments.append((variable, ours))
     spare = {**family.weight_names, **family.head_names} if ignore_encoder_extras else family.head_names
@@ -58,26 +59,26 @@ def load(model, source, family, missing="error", ignore_encoder_extras=False):
         variable.assign(array)
 
 
-def _candidates(dialect, family, layer, leaf):
+def _candidates(dialect, family, path):
     if dialect is KERAS_BERT_SUITE:
-        return [(f"{layer}/{leaf}", False)]
-    for weight_names, prefix in ((family.weight_names, family.model_type), (family.head_names, family.model_type)):
-        theirs = names.theirs(layer, weight_names)
-        if theirs is not None:
-            return dialect.candidates(layer, theirs, prefix, leaf)
-    return []
+        return [Array(path)]
+    return dialect.candidates(path, family, family.weight_names) or dialect.candidates(path, family, family.head_names)
 
 
 def _known(dialect, family, spare, arrays):
     """The arrays of these layers, and buffers and copies of others: not used by every model, yet no fault."""
-    known = set()
-    for ours, theirs in spare.items():
-        for leaf in dialect.leaf_names if "{i}" not in ours else ():
-            known.update(name for name, _ in dialect.candidates(ours, theirs, family.model_type, leaf))
     if dialect is KERAS_BERT_SUITE:
         known = {name for name in arrays if name.split("/")[0] in family.architectures}
-    suffixes = tuple(family.ignored_names)
-    return known | {name for name in arrays if suffixes and name.endswith(suffixes)}
+    else:
+        paths = [
+            path
+            for ours in spare
+            for path in (ours, *(f"{ours}/{leaf}" for leaf in dialect.leaf_names))
+            if "{" not in ours
+        ]
+        known = {candidate.name for path in paths for candidate in dialect.candidates(path, family, spare)}
+    ignored = [re.compile(pattern) for pattern in family.ignored_names]
+    return known | {name for name in arrays if any(pattern.search(name) for pattern in ignored)}
 
 
 def _list(found):

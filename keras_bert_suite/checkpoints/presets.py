@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from keras_bert_suite.checkpoints import dialects, readers
+from keras_bert_suite.checkpoints.dialects import ACTIVATIONS, Field
 from keras_bert_suite.errors import InputError
 
 BUNDLED = "bundled://"
@@ -39,18 +40,39 @@ class Source:
 
     def is_of(self, family):
         """Whether it holds this family."""
-        return self.model_type in (family.__name__, family.model_type)
+        return self.model_type in (family.__name__, family.model_type, *family.other_model_types)
 
     def arguments(self, family):
-        """The arguments of the family that the config states."""
+        """The arguments of the family that the config states.
+
+        Raises:
+            InputError: the config asks for something that the family does not have.
+        """
         if self.dialect is dialects.KERAS_BERT_SUITE:
             return {**self.config["arguments"], **self.overrides}
-        theirs = self.dialect.config_names or family.config_names
-        arguments = {ours: self.config[name] for ours, name in theirs.items() if name in self.config}
-        name = arguments.get("activation")
-        if isinstance(name, str):
-            arguments["activation"] = self.dialect.activations.get(name, name)
+        for name, supported in family.config_limits.items():
+            if self.config.get(name, supported[0]) not in supported:
+                shown = " or ".join(map(json.dumps, supported))
+                raise InputError(f"{self}: {name} is {json.dumps(self.config[name])}; {family.__name__} supports {shown}.")
+        special = family.config.get(self.dialect.name, {})
+        theirs = {**(self.dialect.config_names or family.config_names), **special}
+        arguments = {}
+        for ours, name in theirs.items():
+            if isinstance(name, Field):
+                value = name.read(self.config)
+                if value is not None:
+                    arguments[ours] = value
+            elif name in self.config:
+                arguments[ours] = self._activation(name) if ours == "activation" else self.config[name]
         return {**arguments, **self.overrides}
+
+    def _activation(self, field):
+        name = self.config[field]
+        ours = self.dialect.activations.get(name, name)
+        if ours not in ACTIVATIONS:
+            supported = ", ".join(sorted({*self.dialect.activations, *ACTIVATIONS}))
+            raise InputError(f"{self}: {field} is {name!r}; supported are {supported}.")
+        return ours
 
 
 def open_source(preset):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_bert_suite.checkpoints import names
-from keras_bert_suite.checkpoints.dialects import HUGGING_FACE
+from keras_bert_suite.checkpoints.dialects import HUGGING_FACE, Field
 from keras_bert_suite.errors import InputError
 
 
@@ -84,12 +84,16 @@ def write_hugging_face(encoder, folder, dtype="float32"):
     family = type(encoder)
     if not family.weight_names:
         raise InputError(f"{family.__name__} has no Hugging Face form; write it with format='keras_bert_suite'.")
-    arrays = {}
+    arguments, arrays, parts = encoder.get_config(), {}, {}
     for variable in encoder.weights:
-        layer, leaf = names.layer_and_leaf(variable.path)
-        array = np.asarray(variable)
-        name = names.theirs(layer, family.weight_names) + HUGGING_FACE.leaf_names[leaf][0]
-        arrays[name] = np.ascontiguousarray(array.T if leaf == "kernel" else array).astype(dtype)
+        place = HUGGING_FACE.candidates(variable.path, family, family.weight_names)[0]
+        array = place.write(np.asarray(variable), arguments)
+        if place.part is None:
+            arrays[place.name] = array
+        else:
+            parts.setdefault(place.name, []).append((place.part, array))
+    arrays.update({name: names.join(found, arguments) for name, found in parts.items()})
+    arrays = {name: np.ascontiguousarray(array).astype(dtype) for name, array in arrays.items()}
     safetensors.numpy.save_file(arrays, Path(folder) / "model.safetensors", metadata={"format": "pt"})
     # The library writes its files for their owner alone.
     (Path(folder) / "model.safetensors").chmod(0o644)
@@ -101,8 +105,12 @@ def hugging_face_config(encoder, dtype):
     family = type(encoder)
     to_theirs = {ours: theirs for theirs, ours in reversed(HUGGING_FACE.activations.items())}
     config = encoder.get_config()
-    values = {theirs: config[ours] for ours, theirs in family.config_names.items()}
-    values["hidden_act"] = to_theirs.get(values["hidden_act"], values["hidden_act"])
+    values = {}
+    for ours, theirs in {**family.config_names, **family.config.get(HUGGING_FACE.name, {})}.items():
+        if isinstance(theirs, Field):
+            values.update(theirs.write(config[ours], config) if theirs.write else {})
+        else:
+            values[theirs] = to_theirs.get(config[ours], config[ours]) if ours == "activation" else config[ours]
     return {
         "model_type": family.model_type,
         "architectures": [family.architectures["encoder"]],

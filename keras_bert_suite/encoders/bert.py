@@ -79,6 +79,7 @@ class Bert(Encoder):
         "bert_base_zh": _preset("hf://google-bert/bert-base-chinese", 12, 768, 21128),
     }
     model_type = "bert"
+    config_limits = {"position_embedding_type": ("absolute",), "is_decoder": (False,)}
     config_names = {
         "vocab_size": "vocab_size",
         "dim": "hidden_size",
@@ -118,7 +119,7 @@ class Bert(Encoder):
         "multiple_choice/dense": "classifier",
     }
 
-    ignored_names = ("embeddings.position_ids", "cls.predictions.decoder.weight", "cls.predictions.decoder.bias")
+    ignored_names = (r"position_ids$", r"^cls\.predictions\.decoder\.")
     architectures = {
         "encoder": "BertModel",
         "masked_lm": "BertForMaskedLM",

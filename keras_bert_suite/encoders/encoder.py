@@ -32,13 +32,19 @@ class Encoder(keras.Model):
     """
 
     # What a family states of itself; a composed encoder has none of it.
-    presets = {}
-    model_type = None
-    config_names = {}
-    weight_names = {}
-    head_names = {}
-    ignored_names = ()
-    architectures = {}
+    presets = {}  # name to `source`, `arguments`, `lowercase`
+    model_type = None  # what configs call it
+    other_model_types = ()  # further names of the same architecture
+    prefix = None  # what stands before names of the encoder under a head; the model type where it is None
+    config_names = {}  # arguments to Hugging Face's, and mostly everybody's, fields
+    config = {}  # by dialect: arguments to fields, or to a `Field`, where that dialect differs
+    config_limits = {}  # fields to the values that are supported, the usual one first
+    weight_names = {}  # our layers to Hugging Face's
+    head_names = {}  # the same for heads
+    head_options = {}  # heads to what `heads.attach` needs to know of them
+    renames = {}  # by dialect: patterns and replacements, applied to the names that the dialect gives
+    ignored_names = ()  # patterns of arrays that no model here reads: buffers and tied copies
+    architectures = {}  # heads to Hugging Face's classes
 
     def __new__(cls, *args, **kwargs):
         # Keras makes functional subclasses through `cls.__new__(cls)`, hence the partial binding.
