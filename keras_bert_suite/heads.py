@@ -4,16 +4,22 @@ import keras
 from keras import ops
 
 from keras_bert_suite.errors import InputError
-from keras_bert_suite.layers import Layer, activation, dense, norm, register
+from keras_bert_suite.layers import Layer, Pool, activation, dense, norm, register
+from keras_bert_suite.layers.base import initializer
 
 
 @register
 class Classifier(Layer):
-    """Dropout and a dense layer: over a pooled vector, or over each token.
+    """Dropout and a dense layer, over a pooled vector or over each token; before it a hidden layer where asked for.
 
     Args:
         units: number of labels.
-        dropout: rate before the dense layer.
+        dropout: rate before each dense layer.
+        hidden: name of the activation of a hidden layer (`"linear"` for none), or None for no such layer.
+        hidden_units: width of the hidden layer; None for that of the input.
+        hidden_bias: whether it has a bias.
+        norm: kind of norm after it, see `keras_bert_suite.layers.norm`, or None.
+        epsilon: of the norm.
 
     Call arguments:
         x: `(batch, dim)` or `(batch, time, dim)`.
@@ -22,27 +28,47 @@ class Classifier(Layer):
         Logits, `(batch, units)` or `(batch, time, units)`, float32.
     """
 
-    def __init__(self, units, dropout=0.0, **kwargs):
+    def __init__(
+        self, units, dropout=0.0, hidden=None, hidden_units=None, hidden_bias=True, norm=None, epsilon=1e-12, **kwargs
+    ):
         super().__init__(**kwargs)
-        self.units, self.dropout = units, dropout
+        self.units, self.dropout, self.hidden, self.hidden_units = units, dropout, hidden, hidden_units
+        self.hidden_bias, self.norm_kind, self.epsilon = hidden_bias, norm, epsilon
         self.drop = keras.layers.Dropout(dropout)
 
     def build(self, x_shape):
+        if self.hidden is not None:
+            units = self.hidden_units or x_shape[-1]
+            self.hidden_dense = dense(units, "hidden", activation(self.hidden), self.hidden_bias)
+            self.hidden_dense.build(x_shape)
+            x_shape = (*x_shape[:-1], units)
+        self.norm = norm(self.norm_kind, self.epsilon, "norm")
+        if self.norm is not None:
+            self.norm.build(x_shape)
         self.dense = dense(self.units, "dense")
         self.dense.build(x_shape)
 
     def call(self, x):
+        if self.hidden is not None:
+            x = self.hidden_dense(self.drop(x))
+        if self.norm is not None:
+            x = self.norm(x)
         return ops.cast(self.dense(self.drop(x)), "float32")
 
 
 @register
 class TokenLogits(Layer):
-    """The masked-LM head: dense, activation, norm, then the product with the token embeddings that it shares.
+    """The masked-LM head: a transform, then the product with the token embeddings that it shares.
 
     Args:
         token: the `Embedding` layer of the encoder, whose table is the last layer's kernel.
-        activation: name of the activation.
+        hidden: name of the activation of the transform, a dense layer and a norm; None for no transform.
+        hidden_units: width of the transform; None for that of the token embeddings. Where it is wider, the rest of
+            the last kernel is the head's own, as MobileBERT's.
+        hidden_bias: whether its dense layer has a bias.
+        norm: kind of its norm, see `keras_bert_suite.layers.norm`.
         epsilon: of the norm.
+        output: `"tied"` (the token table and a bias) or `"own"` (a kernel of its own, without a bias).
 
     Call arguments:
         x: `(batch, time, dim)`.
@@ -51,41 +77,93 @@ class TokenLogits(Layer):
         Logits, `(batch, time, vocab_size)`, float32.
     """
 
-    def __init__(self, token, activation="gelu_erf", epsilon=1e-12, **kwargs):
+    def __init__(
+        self,
+        token,
+        hidden="gelu_erf",
+        hidden_units=None,
+        hidden_bias=True,
+        norm="layer",
+        epsilon=1e-12,
+        output="tied",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        self.token, self.activation, self.epsilon = token, activation, epsilon
+        if output not in ("tied", "own"):
+            raise ValueError(f'Received output={output!r}; expected "tied" or "own".')
+        self.token, self.hidden, self.hidden_units, self.hidden_bias = token, hidden, hidden_units, hidden_bias
+        self.norm_kind, self.epsilon, self.output_kind = norm, epsilon, output
 
     def build(self, x_shape):
-        width = self.token.output_dim
-        self.dense = dense(width, "dense", activation(self.activation))
-        self.dense.build(x_shape)
-        self.norm = norm("layer", self.epsilon, "norm")
-        self.norm.build((*x_shape[:-1], width))
-        self.bias = self.add_weight(shape=(self.token.input_dim,), initializer="zeros", name="bias")
+        tied, vocab_size = self.token.output_dim, self.token.input_dim
+        if self.hidden is not None:
+            width = self.hidden_units or tied
+            self.dense = dense(width, "dense", activation(self.hidden), self.hidden_bias)
+            self.dense.build(x_shape)
+            self.norm = norm(self.norm_kind, self.epsilon, "norm")
+            self.norm.build((*x_shape[:-1], width))
+            if width > tied:
+                self.extra = self.add_weight(shape=(width - tied, vocab_size), initializer=initializer(), name="extra")
+        if self.output_kind == "tied":
+            self.bias = self.add_weight(shape=(vocab_size,), initializer="zeros", name="bias")
+        else:
+            self.output_dense = dense(vocab_size, "output", use_bias=False)
+            self.output_dense.build(x_shape)
 
     def call(self, x):
-        logits = ops.matmul(self.norm(self.dense(x)), ops.transpose(ops.cast(self.token.embeddings, x.dtype)))
-        return ops.cast(logits, "float32") + ops.cast(self.bias, "float32")
+        if self.hidden is not None:
+            x = self.norm(self.dense(x))
+        if self.output_kind == "own":
+            return ops.cast(self.output_dense(x), "float32")
+        kernel = ops.transpose(ops.cast(self.token.embeddings, x.dtype))
+        if x.shape[-1] > self.token.output_dim:
+            kernel = ops.concatenate([kernel, ops.cast(self.extra, x.dtype)], axis=0)
+        return ops.cast(ops.matmul(x, kernel), "float32") + ops.cast(self.bias, "float32")
 
 
 @register
-class SpanClassifier(Layer):
-    """Two scores a token: does the answer start here, does it end here.
+class TokenScore(Layer):
+    """One number a token, such as whether it was replaced: a hidden layer and a dense one.
+
+    Clark et al. 2020, https://arxiv.org/abs/2003.10555
+
+    Args:
+        hidden: name of the hidden layer's activation.
 
     Call arguments:
         x: `(batch, time, dim)`.
 
     Returns:
-        A dict of logits `(batch, time)`, float32: `start_logits`, `end_logits`.
+        Logits, `(batch, time)`, float32.
     """
 
+    def __init__(self, hidden="gelu_erf", **kwargs):
+        super().__init__(**kwargs)
+        self.hidden = hidden
+
     def build(self, x_shape):
-        self.dense = dense(2, "dense")
+        self.hidden_dense = dense(x_shape[-1], "hidden", activation(self.hidden))
+        self.hidden_dense.build(x_shape)
+        self.dense = dense(1, "dense")
         self.dense.build(x_shape)
 
     def call(self, x):
-        logits = ops.cast(self.dense(x), "float32")
-        return {"start_logits": logits[..., 0], "end_logits": logits[..., 1]}
+        return ops.squeeze(ops.cast(self.dense(self.hidden_dense(x)), "float32"), -1)
+
+
+@register
+class SplitSpans(Layer):
+    """Two scores a token, does the answer start here and does it end here, as two outputs.
+
+    Call arguments:
+        x: logits, `(batch, time, 2)`.
+
+    Returns:
+        A dict of logits `(batch, time)`: `start_logits`, `end_logits`.
+    """
+
+    def call(self, x):
+        return {"start_logits": x[..., 0], "end_logits": x[..., 1]}
 
 
 @register
@@ -104,15 +182,25 @@ class SplitChoices(Layer):
         return ops.reshape(x, (-1, ops.shape(like)[1]))
 
 
+POOLED = ("classification", "next_sentence", "sentence_order", "multiple_choice")
+HEADS = (
+    *POOLED,
+    "masked_lm",
+    "permutation_lm",
+    "replaced_token",
+    "token_classification",
+    "question_answering",
+)
+
+
 def attach(encoder, head, units=2, dropout=0.0):
-    """A model with one head over an encoder.
+    """A model with one head over an encoder, of the form that the encoder's family has in published checkpoints.
 
     Args:
         encoder: an `Encoder`.
-        head: `"classification"`, `"token_classification"`, `"masked_lm"`, `"next_sentence"`,
-            `"question_answering"` or `"multiple_choice"`.
-        units: number of labels, for the first two.
-        dropout: rate before the dense layer of a classifying head.
+        head: one of `HEADS`.
+        units: number of labels, for `"classification"` and `"token_classification"`.
+        dropout: rate before the dense layers of a classifying head.
 
     Returns:
         A functional `keras.Model` from the encoder's inputs (for multiple choice `(batch, choices, time)`) to a dict:
@@ -121,32 +209,47 @@ def attach(encoder, head, units=2, dropout=0.0):
     Raises:
         InputError: the encoder has no pooler and the head needs one, or there is no such head.
     """
-    outputs = encoder.output
-    if head in ("classification", "next_sentence", "multiple_choice") and "pooled_output" not in outputs:
+    options = dict(encoder.head_options.get(head, {}))
+    pool = options.pop("pool", None if head not in POOLED else "pooler")
+    if head == "multiple_choice":
+        return _multiple_choice(encoder, pool, Classifier(1, dropout, name=head, **options))
+    if head in POOLED:
+        units = units if head == "classification" else 2
+        x, layer = _pooled(encoder, encoder.input, pool, head), Classifier(units, dropout, name=head, **options)
+        return keras.Model(encoder.input, {"logits": layer(x)})
+    x = encoder.output["sequence_output"]
+    if head == "question_answering":
+        logits = Classifier(2, dropout, name=head, **options)(x)
+        return keras.Model(encoder.input, SplitSpans(name="spans")(logits))
+    if head == "token_classification":
+        layer = Classifier(units, dropout, name=head, **options)
+    elif head in ("masked_lm", "permutation_lm"):
+        layer = TokenLogits(encoder.embeddings.token, name=head, **{**_activation(encoder), **options})
+    elif head == "replaced_token":
+        layer = TokenScore(name=head, **{**_activation(encoder), **options})
+    else:
+        raise InputError(f"Received head={head!r}; expected one of {', '.join(HEADS)}.")
+    return keras.Model(encoder.input, {"logits": layer(x)})
+
+
+def _activation(encoder):
+    activation = encoder.get_config().get("activation")
+    return {"hidden": activation} if isinstance(activation, str) else {}
+
+
+def _pooled(encoder, inputs, pool, head):
+    outputs = encoder.output if inputs is encoder.input else encoder(inputs)
+    if pool != "pooler":
+        return Pool(pool, name="pool")(outputs["sequence_output"], inputs["padding_mask"])
+    if "pooled_output" not in outputs:
         raise InputError(
             f"The {head} head reads pooled_output; this encoder has no pooler. Load it with pooler='tanh'."
         )
-    if head == "classification":
-        logits = Classifier(units, dropout, name=head)(outputs["pooled_output"])
-    elif head == "token_classification":
-        logits = Classifier(units, dropout, name=head)(outputs["sequence_output"])
-    elif head == "next_sentence":
-        logits = Classifier(2, name=head)(outputs["pooled_output"])
-    elif head == "masked_lm":
-        config = encoder.get_config()
-        layer = TokenLogits(encoder.embeddings.token, config["activation"], config["epsilon"], name=head)
-        logits = layer(outputs["sequence_output"])
-    elif head == "question_answering":
-        return keras.Model(encoder.input, SpanClassifier(name=head)(outputs["sequence_output"]))
-    elif head == "multiple_choice":
-        return _multiple_choice(encoder, dropout)
-    else:
-        raise InputError(f"Received head={head!r}; expected one of {', '.join(encoder.architectures)}.")
-    return keras.Model(encoder.input, {"logits": logits})
+    return outputs["pooled_output"]
 
 
-def _multiple_choice(encoder, dropout):
+def _multiple_choice(encoder, pool, layer):
     inputs = {name: keras.Input((None, None), dtype="int32", name=name) for name in encoder.input}
     merged = {name: MergeChoices(name=f"{name}_merged")(x) for name, x in inputs.items()}
-    logits = Classifier(1, dropout, name="multiple_choice")(encoder(merged)["pooled_output"])
+    logits = layer(_pooled(encoder, merged, pool, "multiple_choice"))
     return keras.Model(inputs, {"logits": SplitChoices(name="choices")(logits, inputs["token_ids"])})

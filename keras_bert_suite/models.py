@@ -1,8 +1,11 @@
 """`load_model`: a checkpoint together with the head that was trained on it."""
 
+import inspect
+
 from keras_bert_suite import heads
 from keras_bert_suite.checkpoints import loading, presets
 from keras_bert_suite.encoders import Encoder
+from keras_bert_suite.encoders.encoder import family_of
 from keras_bert_suite.errors import InputError
 
 
@@ -11,8 +14,9 @@ def load_model(folder, head=None, **overrides):
 
     Args:
         folder: what `Encoder.from_preset` takes; or, without `head`, a folder that `kbs-finetune` wrote.
-        head: `"masked_lm"`, `"next_sentence"`, `"classification"`, `"token_classification"`,
-            `"question_answering"` or `"multiple_choice"`.
+        head: `"masked_lm"`, `"next_sentence"`, `"sentence_order"`, `"replaced_token"`, `"permutation_lm"`,
+            `"classification"`, `"token_classification"`, `"question_answering"` or `"multiple_choice"`; of these a
+            family has what its published checkpoints have.
         **overrides: arguments of the family that differ from the checkpoint's, as `dropout=0.0`.
 
     Returns:
@@ -31,13 +35,16 @@ def load_model(folder, head=None, **overrides):
         raise InputError(
             f"{folder} is a folder of ours; load_model takes its head from it, so leave out head={head!r}."
         )
-    needs_pooler = head not in ("masked_lm", "token_classification", "question_answering")
-    encoder = Encoder.from_preset(
-        folder, load_weights=False, **({} if needs_pooler else {"pooler": None}), **overrides
-    )
-    family = type(encoder)
+    family = family_of(source)
+    if head not in family.architectures:
+        known = ", ".join(name for name in family.architectures if name != "encoder")
+        raise InputError(f"{family.__name__} has no head {head!r}; it has {known}.")
+    source = family.head_sources.get(head, lambda source: source)(source)
+    pools = head in heads.POOLED and family.head_options.get(head, {}).get("pool", "pooler") == "pooler"
+    without = {} if pools or "pooler" not in inspect.signature(family.__init__).parameters else {"pooler": None}
+    encoder = Encoder.from_preset(source, load_weights=False, **without, **overrides)
     model = heads.attach(encoder, head, units=_number_of_labels(source))
-    loading.load(model, source, family, ignore_encoder_extras=not needs_pooler)
+    loading.load(model, source, family, ignore_encoder_extras=not pools)
     return model
 
 

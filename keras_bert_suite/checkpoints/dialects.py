@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from keras_bert_suite.checkpoints.names import Array, Part, layer_and_leaf, theirs
 
-
 # The activations that layers know by name.
 ACTIVATIONS = ("gelu_erf", "gelu_tanh", "relu", "silu", "tanh")
 
@@ -19,8 +18,8 @@ class Field:
     """How an argument follows from a config where it is no field of its own.
 
     Args:
-        read: from a config, a dict, to the value; None where the config says nothing of it.
-        write: from the value to a dict of fields; None where it is not written.
+        read: from a config, a dict, to the value; a KeyError where the config says nothing of it.
+        write: from the value and all arguments to a dict of fields; None where it is not written.
     """
 
     read: callable
@@ -59,25 +58,26 @@ class Dialect:
             A list of `Array`; empty where the map says nothing of the variable.
         """
         layer, leaf = layer_and_leaf(path)
+        prefix = family.prefix or family.model_type
         whole = theirs(path, weight_names)
         if whole is not None:
             whole = whole if isinstance(whole, Array) else Array(whole)
-            return [replace(whole, name=name) for name in self._names(path, whole.name, family)]
-        found = theirs(layer, weight_names)
-        if found is None:
-            return []
-        part = found if isinstance(found, Part) else None
-        return [
-            Array(name + suffix, axes=(1, 0) if leaf == "kernel" and suffix in self.transposed else None, part=part)
-            for name in self._names(layer, found if part is None else part.name, family)
-            for suffix in self.leaf_names.get(leaf, (f"/{leaf}",))
-        ]
+            found = [replace(whole, name=name) for name in self.layer_name(path, whole.name, prefix)]
+        else:
+            named = theirs(layer, weight_names)
+            part = named if isinstance(named, Part) else None
+            names = [] if named is None else self.layer_name(layer, named if part is None else part.name, prefix)
+            found = [
+                Array(name + suffix, (1, 0) if leaf == "kernel" and suffix in self.transposed else None, part=part)
+                for name in names
+                for suffix in self.leaf_names.get(leaf, (f"/{leaf}",))
+            ]
+        return [replace(array, name=self._renamed(array.name, family)) for array in found]
 
-    def _names(self, ours, theirs, family):
-        names = self.layer_name(ours, theirs, family.prefix or family.model_type)
+    def _renamed(self, name, family):
         for pattern, replacement in family.renames.get(self.name, ()):
-            names = [re.sub(pattern, replacement, name) for name in names]
-        return names
+            name = re.sub(pattern, replacement, name)
+        return name
 
 
 def _hugging_face(ours, theirs, prefix):

@@ -1,5 +1,6 @@
 """Where a preset is: a name, a folder of ours or of others, `hf://`, `keras_nlp://`, or a keras_nlp backbone."""
 
+import contextlib
 import json
 import os
 import re
@@ -38,6 +39,10 @@ class Source:
         """What the source says it holds."""
         return self.config.get("family") or self.config.get("model_type")
 
+    def changed(self, config, read):
+        """The same source with another config and other arrays."""
+        return Source(self.label, config, self.dialect, read, self.folder, self.overrides)
+
     def is_of(self, family):
         """Whether it holds this family."""
         return self.model_type in (family.__name__, family.model_type, *family.other_model_types)
@@ -53,15 +58,16 @@ class Source:
         for name, supported in family.config_limits.items():
             if self.config.get(name, supported[0]) not in supported:
                 shown = " or ".join(map(json.dumps, supported))
-                raise InputError(f"{self}: {name} is {json.dumps(self.config[name])}; {family.__name__} supports {shown}.")
+                raise InputError(
+                    f"{self}: {name} is {json.dumps(self.config[name])}; {family.__name__} supports {shown}."
+                )
         special = family.config.get(self.dialect.name, {})
         theirs = {**(self.dialect.config_names or family.config_names), **special}
         arguments = {}
         for ours, name in theirs.items():
             if isinstance(name, Field):
-                value = name.read(self.config)
-                if value is not None:
-                    arguments[ours] = value
+                with contextlib.suppress(KeyError):
+                    arguments[ours] = name.read(self.config)
             elif name in self.config:
                 arguments[ours] = self._activation(name) if ours == "activation" else self.config[name]
         return {**arguments, **self.overrides}
@@ -84,6 +90,8 @@ def open_source(preset):
     Raises:
         InputError: nothing of the kind is there.
     """
+    if isinstance(preset, Source):
+        return preset
     if not isinstance(preset, (str, os.PathLike)):
         return _keras_nlp(preset)
     text = str(preset)

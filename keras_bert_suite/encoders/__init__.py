@@ -1,9 +1,22 @@
 """The encoders, one file a family; `FAMILIES` is the only list of them."""
 
+from keras_bert_suite.encoders.albert import Albert
 from keras_bert_suite.encoders.bert import Bert
+from keras_bert_suite.encoders.distilbert import DistilBert
+from keras_bert_suite.encoders.electra import Electra
 from keras_bert_suite.encoders.encoder import Encoder
+from keras_bert_suite.encoders.roberta import Roberta
 
-FAMILIES = {family.__name__: family for family in (Bert,)}
+FAMILIES = {
+    family.__name__: family
+    for family in (
+        Albert,
+        Bert,
+        DistilBert,
+        Electra,
+        Roberta,
+    )
+}
 
 
 def presets():
@@ -19,4 +32,4 @@ def presets():
     }
 
 
-__all__ = ["FAMILIES", "Bert", "Encoder", "presets"]
+__all__ = ["FAMILIES", "Encoder", "presets", *FAMILIES]

@@ -160,6 +160,6 @@ class Bert(Encoder):
                 )
                 for i in range(num_layers)
             ],
-            pooler=Pooler(name="pooler") if pooler == "tanh" else None,
+            pooler=Pooler(pooler, name="pooler") if pooler else None,
             **kwargs,
         )

@@ -19,13 +19,14 @@ class Encoder(keras.Model):
     functional: `get_layer`, `summary`, `export` and composition with other layers work on it.
 
     Args:
-        embeddings: a layer from `token_ids` (and `segment_ids`, where its `num_segments` is not 0) to
-            `(batch, time, dim)`.
+        embeddings: a layer from `token_ids`, and what else its `input_names` say, to `(batch, time, dim)`.
         blocks: a list of layers such as `EncoderBlock`; one that is listed twice is shared.
         pooler: a layer from `(batch, time, dim)` to `(batch, dim)`, or None.
+        norm: a layer after the last block, or None.
 
     Call arguments:
-        inputs: a dict of integers `(batch, time)`: `token_ids`; `segment_ids`; `padding_mask`, 1 for a real token.
+        inputs: a dict of integers `(batch, time)`: `token_ids`; `padding_mask`, 1 for a real token; and of
+            `segment_ids` and `language_ids` those that the layers read.
 
     Returns:
         A dict: `sequence_output` `(batch, time, dim)` and, where there is a pooler, `pooled_output` `(batch, dim)`.
@@ -42,6 +43,7 @@ class Encoder(keras.Model):
     weight_names = {}  # our layers to Hugging Face's
     head_names = {}  # the same for heads
     head_options = {}  # heads to what `heads.attach` needs to know of them
+    head_sources = {}  # heads to a function from a source to the one that the head's encoder is read from
     renames = {}  # by dialect: patterns and replacements, applied to the names that the dialect gives
     ignored_names = ()  # patterns of arrays that no model here reads: buffers and tied copies
     architectures = {}  # heads to Hugging Face's classes
@@ -59,19 +61,22 @@ class Encoder(keras.Model):
         super().__init_subclass__(**kwargs)
         keras.saving.register_keras_serializable(package=PACKAGE)(cls)
 
-    def __init__(self, embeddings, blocks, pooler=None, **kwargs):
-        inputs = {"token_ids": keras.Input((None,), dtype="int32", name="token_ids")}
-        if getattr(embeddings, "num_segments", 0):
-            inputs["segment_ids"] = keras.Input((None,), dtype="int32", name="segment_ids")
-        x = embeddings(**inputs)
-        inputs["padding_mask"] = keras.Input((None,), dtype="int32", name="padding_mask")
+    def __init__(self, embeddings, blocks, pooler=None, norm=None, **kwargs):
+        read = [*_input_names(embeddings), *(name for block in blocks for name in getattr(block, "input_names", ()))]
+        inputs = {
+            name: keras.Input((None,), dtype="int32", name=name)
+            for name in sorted({*read, "token_ids", "padding_mask"}, key=_INPUTS.index)
+        }
+        x = embeddings(**{name: inputs[name] for name in _input_names(embeddings)})
         for block in blocks:
-            x = block(x, padding_mask=inputs["padding_mask"])
+            x = block(x, **_block_inputs(block, inputs))
+        if norm is not None:
+            x = norm(x)
         outputs = {"sequence_output": x}
         if pooler is not None:
             outputs["pooled_output"] = pooler(x)
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-        self.embeddings, self.blocks, self.pooler = embeddings, list(blocks), pooler
+        self.embeddings, self.blocks, self.pooler, self.norm = embeddings, list(blocks), pooler, norm
 
     def get_config(self):
         arguments = {name: serialize(value) for name, value in self._arguments.items()}
@@ -90,12 +95,12 @@ class Encoder(keras.Model):
             `sequence_output`, and `pooled_output` where there is a pooler.
         """
         inputs = dict(self.input)
-        mask = inputs["padding_mask"]
-        x = embedded = self.embeddings(**{name: tensor for name, tensor in inputs.items() if name != "padding_mask"})
+        x = embedded = self.embeddings(**{name: inputs[name] for name in _input_names(self.embeddings)})
         traces = []
         for i, block in enumerate(self.blocks):
-            traces.append(Trace(block, name=f"trace_{i}")(x, padding_mask=mask))
+            traces.append(Trace(block, name=f"trace_{i}")(x, **_block_inputs(block, inputs)))
             x = traces[-1]["output"]
+        x = x if self.norm is None else self.norm(x)
         outputs = {"embeddings": embedded, "blocks": traces, "sequence_output": x}
         if self.pooler is not None:
             outputs["pooled_output"] = self.pooler(x)
@@ -119,7 +124,9 @@ class Encoder(keras.Model):
             InputError: nothing is there, or arrays of the checkpoint are missing, unused or misshapen; each is named.
         """
         source = presets.open_source(preset)
-        family = _family_of(source, cls)
+        family = family_of(source)
+        if not issubclass(family, cls):
+            raise InputError(f"{source} holds a {family.__name__}; it was asked for through {cls.__name__}.")
         arguments = {**source.arguments(family), **overrides}
         known = inspect.signature(family.__init__).parameters
         unknown = sorted(set(overrides) - set(known))
@@ -152,13 +159,30 @@ class Encoder(keras.Model):
                 tokenizer.save(temporary)
 
 
-def _family_of(source, cls):
+# In the order in which an encoder lists them.
+_INPUTS = ("token_ids", "segment_ids", "language_ids", "padding_mask")
+
+
+def _input_names(embeddings):
+    return getattr(embeddings, "input_names", ("token_ids",))
+
+
+def _block_inputs(block, inputs):
+    return {name: inputs[name] for name in ("padding_mask", *getattr(block, "input_names", ()))}
+
+
+def family_of(source):
+    """The class of the encoder that a source holds.
+
+    Raises:
+        InputError: it is none that this package knows.
+    """
     from keras_bert_suite.encoders import FAMILIES
 
     for family in (Encoder, *FAMILIES.values()):
         if source.is_of(family):
-            if not issubclass(family, cls):
-                raise InputError(f"{source} holds a {family.__name__}; it was asked for through {cls.__name__}.")
             return family
-    known = ", ".join(sorted(family.model_type for family in FAMILIES.values()))
-    raise InputError(f"{source} holds a model of type {source.model_type!r}; this package knows: {known}.")
+    known = ", ".join(
+        sorted(name for family in FAMILIES.values() for name in (family.model_type, *family.other_model_types))
+    )
+    raise InputError(f"{source}: model_type is {source.model_type!r}; supported are {known}.")

@@ -5,6 +5,9 @@ from keras import ops
 
 from keras_bert_suite.layers.base import Layer, dense, register
 
+# What a forbidden pair's score is lowered by. Added, never selected: a SELECT splits the graph that XNNPACK runs.
+FORBIDDEN = -1e9
+
 
 def split_heads(x, num_heads):
     """`(batch, time, dim)` to `(batch, heads, time, head_dim)`."""
@@ -21,11 +24,10 @@ def merge_heads(x):
 def masked_softmax(scores, padding_mask=None):
     """Softmax over the last axis that gives keys which are padding no weight.
 
-    The mask is added, never selected by `ops.where`: a SELECT splits the graph that XNNPACK runs on a device.
-
     Args:
         scores: `(batch, heads, time, time)`, queries before keys.
-        padding_mask: `(batch, time)`, 1 for a real token; None where nothing is padding.
+        padding_mask: `(batch, time)`, 1 for a real token; or `(batch, time, time)`, 1 where a query may read a key;
+            None where nothing is masked.
 
     Returns:
         Probabilities of the shape and dtype of `scores`, computed in float32.
@@ -33,9 +35,15 @@ def masked_softmax(scores, padding_mask=None):
     dtype = scores.dtype
     scores = ops.cast(scores, "float32")
     if padding_mask is not None:
-        bias = (ops.cast(padding_mask, "float32") - 1.0) * 1e9
-        scores = scores + ops.expand_dims(ops.expand_dims(bias, 1), 1)
+        bias = (ops.cast(padding_mask, "float32") - 1.0) * -FORBIDDEN
+        bias = ops.expand_dims(bias, 1)
+        scores = scores + (bias if len(padding_mask.shape) == 3 else ops.expand_dims(bias, 1))
     return ops.cast(ops.softmax(scores, axis=-1), dtype)
+
+
+def distances(queries, keys):
+    """`(queries, keys)` integers: the place of the query less the place of the key."""
+    return ops.expand_dims(ops.arange(queries, dtype="int32"), 1) - ops.expand_dims(ops.arange(keys, dtype="int32"), 0)
 
 
 @register
@@ -47,38 +55,82 @@ class SelfAttention(Layer):
     Args:
         num_heads: number of heads; divides the width of the input.
         dropout: rate on the attention probabilities.
+        use_bias: whether the projections have biases.
+        num_key_value_heads: heads of keys and values, each read by several heads of queries (Ainslie et al. 2023,
+            https://arxiv.org/abs/2305.13245); None for as many as `num_heads`.
+        rotary: a layer such as `Rotary` that turns queries and keys by their place, or None.
+        relative: a layer such as `RelativePositions`, from `(queries, keys)` counts to what is added to the scores,
+            or None. One that several layers are given is shared.
+        window: how far to each side a token reads; None for all of the sequence.
 
     Call arguments:
-        x: `(batch, time, dim)`.
+        x: `(batch, time, dim)`, what queries and keys are made of.
         padding_mask: `(batch, time)`, 1 for a real token, or None.
+        value: `(batch, time, value_dim)`, what values are made of; None for `x`.
 
     Returns:
         A dict: `output` `(batch, time, dim)`; `query`, `key`, `value` `(batch, heads, time, head_dim)`; `scores`
         `(batch, heads, time, time)`, scaled, before mask and softmax.
 
     Raises:
-        ValueError: `num_heads` does not divide the width of the input.
+        ValueError: `num_heads` does not divide the width of the input, or `num_key_value_heads` not `num_heads`.
     """
 
-    def __init__(self, num_heads, dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        num_heads,
+        dropout=0.0,
+        use_bias=True,
+        num_key_value_heads=None,
+        rotary=None,
+        relative=None,
+        window=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        self.num_heads, self.dropout = num_heads, dropout
+        self.num_heads, self.dropout, self.use_bias = num_heads, dropout, use_bias
+        self.num_key_value_heads = num_key_value_heads or num_heads
+        self.rotary, self.relative, self.window = rotary, relative, window
         self.drop = keras.layers.Dropout(dropout)
 
-    def build(self, x_shape, padding_mask_shape=None):
+    def build(self, x_shape, padding_mask_shape=None, value_shape=None):
         dim = x_shape[-1]
         if dim % self.num_heads:
             raise ValueError(f"Received num_heads={self.num_heads} for a width of {dim}; it must divide the width.")
-        for name in ("query", "key", "value", "output"):
-            layer = dense(dim, name)
-            layer.build(x_shape)
+        if self.num_heads % self.num_key_value_heads:
+            raise ValueError(
+                f"Received num_key_value_heads={self.num_key_value_heads}; it must divide num_heads={self.num_heads}."
+            )
+        narrow = dim // self.num_heads * self.num_key_value_heads
+        shapes = {"query": (x_shape, dim), "key": (x_shape, narrow), "value": (value_shape or x_shape, narrow)}
+        for name, (shape, units) in {**shapes, "output": (x_shape, dim)}.items():
+            layer = dense(units, name, use_bias=self.use_bias)
+            layer.build(shape)
             setattr(self, f"{name}_dense", layer)
 
-    def call(self, x, padding_mask=None):
+    def call(self, x, padding_mask=None, value=None):
         query = split_heads(self.query_dense(x), self.num_heads)
-        key = split_heads(self.key_dense(x), self.num_heads)
-        value = split_heads(self.value_dense(x), self.num_heads)
+        key = split_heads(self.key_dense(x), self.num_key_value_heads)
+        value = split_heads(self.value_dense(x if value is None else value), self.num_key_value_heads)
+        if self.rotary is not None:
+            query, key = self.rotary(query), self.rotary(key)
+        repeats = self.num_heads // self.num_key_value_heads
+        if repeats > 1:
+            key, value = ops.repeat(key, repeats, axis=1), ops.repeat(value, repeats, axis=1)
         scores = ops.matmul(query * (query.shape[-1] ** -0.5), ops.transpose(key, (0, 1, 3, 2)))
+        scores = self._placed(scores)
         attended = ops.matmul(self.drop(masked_softmax(scores, padding_mask)), value)
         output = self.output_dense(merge_heads(attended))
         return {"output": output, "query": query, "key": key, "value": value, "scores": scores}
+
+    def _placed(self, scores):
+        """Scores with what depends on places alone: relative positions and the window."""
+        queries, keys = ops.shape(scores)[2:]
+        if self.relative is not None:
+            scores = scores + ops.cast(self.relative(queries, keys), scores.dtype)
+        if self.window is not None:
+            outside = ops.abs(distances(queries, keys)) > self.window
+            # float16 ends at 65,504: there, half of that is as good as never.
+            lowered = FORBIDDEN if scores.dtype != "float16" else -3e4
+            scores = scores + ops.cast(outside, scores.dtype) * lowered
+        return scores

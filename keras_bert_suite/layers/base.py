@@ -70,7 +70,7 @@ def activation(name):
 
     Args:
         name: `"gelu_erf"` (exact) or `"gelu_tanh"` (the tanh form that Google's BERT was trained with), or any
-            name that `keras.activations.get` knows.
+            name that `keras.activations.get` knows, such as `"relu"`, `"silu"` and `"tanh"`.
 
     The two forms of GELU differ by up to 4.7e-4, which compounds over layers: a checkpoint needs its own.
     """
@@ -88,17 +88,54 @@ def dense(units, name, activation=None, use_bias=True):
     )
 
 
+def table(rows, dim, name):
+    """An `Embedding` layer, initialized as BERT is."""
+    return keras.layers.Embedding(rows, dim, embeddings_initializer=initializer(), name=name)
+
+
 def norm(kind, epsilon, name):
     """A normalization layer over the last axis.
 
     Args:
-        kind: `"layer"`, layer normalization (Ba et al. 2016, https://arxiv.org/abs/1607.06450).
+        kind: `"layer"`, layer normalization (Ba et al. 2016, https://arxiv.org/abs/1607.06450); `"layer_no_bias"`,
+            the same without its bias; `"rms"`, by the root mean square (Zhang and Sennrich 2019,
+            https://arxiv.org/abs/1910.07467); `"no_norm"`, a scale and a bias alone, as MobileBERT has; or None.
         epsilon: added to the variance.
         name: name of the layer.
+
+    Returns:
+        A layer, or None where `kind` is None.
     """
-    if kind != "layer":
-        raise ValueError(f'norm is {kind!r}; expected "layer".')
-    return keras.layers.LayerNormalization(epsilon=epsilon, name=name)
+    if kind is None:
+        return None
+    if kind in ("layer", "layer_no_bias"):
+        return keras.layers.LayerNormalization(epsilon=epsilon, center=kind == "layer", name=name)
+    if kind == "rms":
+        return keras.layers.RMSNormalization(epsilon=epsilon, name=name)
+    if kind == "no_norm":
+        return NoNorm(name=name)
+    raise ValueError(f'Received norm={kind!r}; expected "layer", "layer_no_bias", "rms", "no_norm" or None.')
+
+
+@register
+class NoNorm(Layer):
+    """A scale and a bias for each feature in the place of a normalization: no statistics to compute on a device.
+
+    Sun et al. 2020, https://arxiv.org/abs/2004.02984, section 3.5
+
+    Call arguments:
+        x: `(..., dim)`.
+
+    Returns:
+        The shape of `x`.
+    """
+
+    def build(self, x_shape):
+        self.gamma = self.add_weight(shape=(x_shape[-1],), initializer="ones", name="gamma")
+        self.beta = self.add_weight(shape=(x_shape[-1],), initializer="zeros", name="beta")
+
+    def call(self, x):
+        return x * ops.cast(self.gamma, x.dtype) + ops.cast(self.beta, x.dtype)
 
 
 def initializer():

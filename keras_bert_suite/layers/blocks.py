@@ -16,48 +16,109 @@ class EncoderBlock(Layer):
         └──────────────────┘                  └─────────────────────────┘
 
     Args:
-        attention: a layer that is called with `(x, padding_mask)` and gives a dict with `output`.
+        attention: a layer that is called with `(x, padding_mask)` and gives a dict with `output`. What further inputs
+            of the encoder it reads stands in its `input_names`.
         feed_forward: a layer from `(batch, time, dim)` to the same.
         order: `"post"` (BERT) or `"pre"` (the norm before each part).
-        norm: kind of norm, see `keras_bert_suite.layers.norm`.
+        norm: kind of norm, see `keras_bert_suite.layers.norm`; or a pair, for attention and for feed-forward.
         epsilon: of the norms.
         dropout: rate on what each part adds.
+        convolution: a layer that is called with `(x, padding_mask)` and whose result is added to the block's and
+            normalized, as DeBERTa-v2 does in its first block; or None.
 
     Call arguments:
         x: `(batch, time, dim)`.
         padding_mask: `(batch, time)`, 1 for a real token, or None.
         trace: whether to give all that the block computed.
+        **inputs: what else the attention reads.
 
     Returns:
         `(batch, time, dim)`; with `trace`, the attention's dict with the block's result as `output`.
     """
 
-    def __init__(self, attention, feed_forward, order="post", norm="layer", epsilon=1e-12, dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        attention,
+        feed_forward,
+        order="post",
+        norm="layer",
+        epsilon=1e-12,
+        dropout=0.0,
+        convolution=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if order not in ("post", "pre"):
             raise ValueError(f'Received order={order!r}; expected "post" or "pre".')
-        self.attention, self.feed_forward = attention, feed_forward
+        self.attention, self.feed_forward, self.convolution = attention, feed_forward, convolution
         self.order, self.norm, self.epsilon, self.dropout = order, norm, epsilon, dropout
         self.drop = keras.layers.Dropout(dropout)
 
-    def build(self, x_shape, padding_mask_shape=None):
+    @property
+    def input_names(self):
+        """What it reads of an encoder's inputs beside the mask."""
+        return getattr(self.attention, "input_names", ())
+
+    def build(self, x_shape, **shapes):
         # Loaded parts are built already: Keras builds each from its own config.
-        for part in (self.attention, self.feed_forward):
-            if not part.built:
+        for part in (self.attention, self.feed_forward, self.convolution):
+            if part is not None and not part.built:
                 part.build(x_shape)
-        self.attention_norm = norm(self.norm, self.epsilon, "attention_norm")
-        self.attention_norm.build(x_shape)
-        self.feed_forward_norm = norm(self.norm, self.epsilon, "feed_forward_norm")
-        self.feed_forward_norm.build(x_shape)
+        kinds = self.norm if isinstance(self.norm, (list, tuple)) else (self.norm, self.norm)
+        names = ["attention_norm", "feed_forward_norm"]
+        if self.convolution is not None:
+            kinds, names = (*kinds, kinds[1]), [*names, "convolution_norm"]
+        for kind, name in zip(kinds, names, strict=True):
+            layer = norm(kind, self.epsilon, name)
+            setattr(self, name, layer)
+            if layer is not None:
+                layer.build(x_shape)
+
+    def call(self, x, padding_mask=None, trace=False, **inputs):
+        pre, given = self.order == "pre", x
+        attended = self.attention(_normed(self.attention_norm, x) if pre else x, padding_mask=padding_mask, **inputs)
+        x = x + self.drop(attended["output"])
+        x = x if pre else _normed(self.attention_norm, x)
+        x = x + self.drop(self.feed_forward(_normed(self.feed_forward_norm, x) if pre else x))
+        x = x if pre else _normed(self.feed_forward_norm, x)
+        if self.convolution is not None:
+            x = self.convolution_norm(x + self.convolution(given, padding_mask=padding_mask))
+        return {**attended, "output": x} if trace else x
+
+
+def _normed(layer, x):
+    return x if layer is None else layer(x)
+
+
+@register
+class BlockGroup(Layer):
+    """Several blocks in a row as one, so that the row can be listed more than once.
+
+    Args:
+        blocks: layers such as `EncoderBlock`.
+
+    Call arguments:
+        x: `(batch, time, dim)`.
+        padding_mask: `(batch, time)`, 1 for a real token, or None.
+        trace: whether to give all that the last of them computed.
+
+    Returns:
+        What the last block gives.
+    """
+
+    def __init__(self, blocks, **kwargs):
+        super().__init__(**kwargs)
+        self.blocks = list(blocks)
+
+    def build(self, x_shape, **shapes):
+        for block in self.blocks:
+            if not block.built:
+                block.build(x_shape)
 
     def call(self, x, padding_mask=None, trace=False):
-        pre = self.order == "pre"
-        attended = self.attention(self.attention_norm(x) if pre else x, padding_mask=padding_mask)
-        x = x + self.drop(attended["output"])
-        x = x if pre else self.attention_norm(x)
-        x = x + self.drop(self.feed_forward(self.feed_forward_norm(x) if pre else x))
-        x = x if pre else self.feed_forward_norm(x)
-        return {**attended, "output": x} if trace else x
+        for block in self.blocks[:-1]:
+            x = block(x, padding_mask=padding_mask)
+        return self.blocks[-1](x, padding_mask=padding_mask, trace=trace)
 
 
 @register
@@ -72,6 +133,7 @@ class Trace(Layer):
     Call arguments:
         x: `(batch, time, dim)`.
         padding_mask: `(batch, time)`, 1 for a real token, or None.
+        **inputs: what else the block reads.
 
     Returns:
         The dict of the block's `call` with `trace=True`.
@@ -81,5 +143,5 @@ class Trace(Layer):
         super().__init__(**kwargs)
         self.block = block
 
-    def call(self, x, padding_mask=None):
-        return self.block(x, padding_mask=padding_mask, trace=True)
+    def call(self, x, padding_mask=None, **inputs):
+        return self.block(x, padding_mask=padding_mask, trace=True, **inputs)

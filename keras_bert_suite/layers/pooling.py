@@ -2,12 +2,16 @@
 
 from keras import ops
 
-from keras_bert_suite.layers.base import Layer, dense, register
+from keras_bert_suite.layers.base import Layer, activation, dense, register
 
 
 @register
 class Pooler(Layer):
-    """BERT's pooler: the first token through a dense layer and tanh.
+    """BERT's pooler: one token's vector through a dense layer and an activation.
+
+    Args:
+        activation: a name that `keras_bert_suite.layers.activation` knows; None to give the vector as it is.
+        token: `"first"` or `"last"`, the token that is read.
 
     Call arguments:
         x: `(batch, time, dim)`.
@@ -16,20 +20,28 @@ class Pooler(Layer):
         `(batch, dim)`.
     """
 
+    def __init__(self, activation="tanh", token="first", **kwargs):
+        super().__init__(**kwargs)
+        if token not in ("first", "last"):
+            raise ValueError(f'Received token={token!r}; expected "first" or "last".')
+        self.activation, self.token = activation, token
+
     def build(self, x_shape):
-        self.dense = dense(x_shape[-1], "dense", "tanh")
-        self.dense.build((x_shape[0], x_shape[-1]))
+        if self.activation is not None:
+            self.dense = dense(x_shape[-1], "dense", activation(self.activation))
+            self.dense.build((x_shape[0], x_shape[-1]))
 
     def call(self, x):
-        return self.dense(x[:, 0])
+        x = x[:, 0] if self.token == "first" else x[:, -1]
+        return x if self.activation is None else self.dense(x)
 
 
 @register
 class Pool(Layer):
-    """The mean, the maximum or the first of the real tokens' vectors.
+    """The mean, the maximum, the first or the last of the tokens' vectors.
 
     Args:
-        mode: `"mean"`, `"max"` or `"first"`.
+        mode: `"mean"` or `"max"` of the real tokens; `"first"` or `"last"` of all.
 
     Call arguments:
         x: `(batch, time, dim)`.
@@ -41,13 +53,13 @@ class Pool(Layer):
 
     def __init__(self, mode="mean", **kwargs):
         super().__init__(**kwargs)
-        if mode not in ("mean", "max", "first"):
-            raise ValueError(f'Received mode={mode!r}; expected "mean", "max" or "first".')
+        if mode not in ("mean", "max", "first", "last"):
+            raise ValueError(f'Received mode={mode!r}; expected "mean", "max", "first" or "last".')
         self.mode = mode
 
     def call(self, x, padding_mask):
-        if self.mode == "first":
-            return x[:, 0]
+        if self.mode in ("first", "last"):
+            return x[:, 0] if self.mode == "first" else x[:, -1]
         weights = ops.expand_dims(ops.cast(padding_mask, x.dtype), -1)
         if self.mode == "max":
             return ops.max(x + (weights - 1.0) * 1e4, axis=1)
