@@ -193,7 +193,7 @@ HEADS = (
 )
 
 
-def attach(encoder, head, units=2, dropout=0.0):
+def attach(encoder, head, units=2, dropout=0.0, config=None):
     """A model with one head over an encoder, of the form that the encoder's family has in published checkpoints.
 
     Args:
@@ -201,6 +201,7 @@ def attach(encoder, head, units=2, dropout=0.0):
         head: one of `HEADS`.
         units: number of labels, for `"classification"` and `"token_classification"`.
         dropout: rate before the dense layers of a classifying head.
+        config: the checkpoint's, where a family's head follows from it; None for the family's usual head.
 
     Returns:
         A functional `keras.Model` from the encoder's inputs (for multiple choice `(batch, choices, time)`) to a dict:
@@ -209,14 +210,22 @@ def attach(encoder, head, units=2, dropout=0.0):
     Raises:
         InputError: the encoder has no pooler and the head needs one, or there is no such head.
     """
-    options = dict(encoder.head_options.get(head, {}))
+    options = {
+        name: value(config or {}) if callable(value) else value
+        for name, value in encoder.head_options.get(head, {}).items()
+    }
+    if options.get("hidden") == "same":
+        options.update(_activation(encoder))
     pool = options.pop("pool", None if head not in POOLED else "pooler")
     if head == "multiple_choice":
         return _multiple_choice(encoder, pool, Classifier(1, dropout, name=head, **options))
     if head in POOLED:
-        units = units if head == "classification" else 2
-        x, layer = _pooled(encoder, encoder.input, pool, head), Classifier(units, dropout, name=head, **options)
-        return keras.Model(encoder.input, {"logits": layer(x)})
+        layer = Classifier(units if head == "classification" else 2, dropout, name=head, **options)
+        if pool == "late":
+            logits = Pool("mean", name="pool")(layer(encoder.output["sequence_output"]), encoder.input["padding_mask"])
+        else:
+            logits = layer(_pooled(encoder, encoder.input, pool, head))
+        return keras.Model(encoder.input, {"logits": logits})
     x = encoder.output["sequence_output"]
     if head == "question_answering":
         logits = Classifier(2, dropout, name=head, **options)(x)

@@ -43,7 +43,7 @@ def load_model(folder, head=None, **overrides):
     pools = head in heads.POOLED and family.head_options.get(head, {}).get("pool", "pooler") == "pooler"
     without = {} if pools or "pooler" not in inspect.signature(family.__init__).parameters else {"pooler": None}
     encoder = Encoder.from_preset(source, load_weights=False, **without, **overrides)
-    model = heads.attach(encoder, head, units=_number_of_labels(source))
+    model = heads.attach(encoder, head, units=_number_of_labels(source), config=source.config)
     loading.load(model, source, family, ignore_encoder_extras=not pools)
     return model
 

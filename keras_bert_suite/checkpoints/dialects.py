@@ -175,6 +175,7 @@ HUGGING_FACE = Dialect(
         "bias": (".bias",),
         "embeddings": (".weight",),
         "gamma": (".weight", ".gamma"),
+        "scale": (".weight",),
         "beta": (".bias", ".beta"),
     },
     transposed=(".weight",),

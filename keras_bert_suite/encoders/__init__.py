@@ -5,7 +5,13 @@ from keras_bert_suite.encoders.bert import Bert
 from keras_bert_suite.encoders.distilbert import DistilBert
 from keras_bert_suite.encoders.electra import Electra
 from keras_bert_suite.encoders.encoder import Encoder
+from keras_bert_suite.encoders.eurobert import EuroBert
+from keras_bert_suite.encoders.modernbert import ModernBert
+from keras_bert_suite.encoders.mpnet import MPNet
+from keras_bert_suite.encoders.nomic_bert import NomicBert
 from keras_bert_suite.encoders.roberta import Roberta
+from keras_bert_suite.encoders.roformer import RoFormer
+from keras_bert_suite.encoders.xlm_roberta_xl import XlmRobertaXL
 
 FAMILIES = {
     family.__name__: family
@@ -14,6 +20,12 @@ FAMILIES = {
         Bert,
         DistilBert,
         Electra,
+        EuroBert,
+        ModernBert,
+        MPNet,
+        NomicBert,
+        RoFormer,
+        XlmRobertaXL,
         Roberta,
     )
 }

@@ -42,7 +42,7 @@ class Encoder(keras.Model):
     config_limits = {}  # fields to the values that are supported, the usual one first
     weight_names = {}  # our layers to Hugging Face's
     head_names = {}  # the same for heads
-    head_options = {}  # heads to what `heads.attach` needs to know of them
+    head_options = {}  # heads to arguments of the head's layer and `pool`; a function is asked with the config
     head_sources = {}  # heads to a function from a source to the one that the head's encoder is read from
     renames = {}  # by dialect: patterns and replacements, applied to the names that the dialect gives
     ignored_names = ()  # patterns of arrays that no model here reads: buffers and tied copies
@@ -77,6 +77,11 @@ class Encoder(keras.Model):
             outputs["pooled_output"] = pooler(x)
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         self.embeddings, self.blocks, self.pooler, self.norm = embeddings, list(blocks), pooler, norm
+
+    @property
+    def max_length(self):
+        """Tokens that it takes at most: those that have a position; None where nothing bounds them."""
+        return self._arguments.get("max_length") or getattr(self.embeddings, "max_length", None) or None
 
     def get_config(self):
         arguments = {name: serialize(value) for name, value in self._arguments.items()}

@@ -87,7 +87,8 @@ class Roberta(Encoder):
         "question_answering/dense": "qa_outputs",
         "multiple_choice/dense": "classifier",
     }
-    head_options = {"classification": {"pool": "first", "hidden": "tanh"}}
+    # The head predicts with the exact GELU whatever the activation of the blocks is.
+    head_options = {"masked_lm": {"hidden": "gelu_erf"}, "classification": {"pool": "first", "hidden": "tanh"}}
     ignored_names = (r"position_ids$", r"^lm_head\.decoder\.")
     architectures = {
         "encoder": "RobertaModel",

@@ -70,7 +70,7 @@ class SelfAttention(Layer):
 
     Returns:
         A dict: `output` `(batch, time, dim)`; `query`, `key`, `value` `(batch, heads, time, head_dim)`; `scores`
-        `(batch, heads, time, time)`, scaled, before mask and softmax.
+        `(batch, heads, time, time)`, scaled, before the padding's mask and softmax.
 
     Raises:
         ValueError: `num_heads` does not divide the width of the input, or `num_key_value_heads` not `num_heads`.
@@ -114,23 +114,27 @@ class SelfAttention(Layer):
         value = split_heads(self.value_dense(x if value is None else value), self.num_key_value_heads)
         if self.rotary is not None:
             query, key = self.rotary(query), self.rotary(key)
+            value = self.rotary(value) if self.rotary.values else value
         repeats = self.num_heads // self.num_key_value_heads
         if repeats > 1:
             key, value = ops.repeat(key, repeats, axis=1), ops.repeat(value, repeats, axis=1)
         scores = ops.matmul(query * (query.shape[-1] ** -0.5), ops.transpose(key, (0, 1, 3, 2)))
-        scores = self._placed(scores)
-        attended = ops.matmul(self.drop(masked_softmax(scores, padding_mask)), value)
+        if self.relative is not None:
+            places = self.relative(queries=ops.shape(scores)[2], keys=ops.shape(scores)[3])
+            scores = scores + ops.cast(places, scores.dtype)
+        mask = padding_mask
+        if self.window is not None:
+            away = ops.abs(distances(*ops.shape(scores)[2:]))
+            inside = ops.expand_dims(ops.cast(away <= self.window, "float32"), 0)
+            # One mask of both: where all keys of a padded query are forbidden, each is so by the same amount.
+            mask = inside if padding_mask is None else inside * ops.expand_dims(ops.cast(padding_mask, "float32"), 1)
+            scores_inside = scores + ops.cast(ops.expand_dims((inside - 1.0) * limit(scores.dtype), 1), scores.dtype)
+        attended = ops.matmul(self.drop(masked_softmax(scores, mask)), value)
         output = self.output_dense(merge_heads(attended))
+        scores = scores if self.window is None else scores_inside
         return {"output": output, "query": query, "key": key, "value": value, "scores": scores}
 
-    def _placed(self, scores):
-        """Scores with what depends on places alone: relative positions and the window."""
-        queries, keys = ops.shape(scores)[2:]
-        if self.relative is not None:
-            scores = scores + ops.cast(self.relative(queries, keys), scores.dtype)
-        if self.window is not None:
-            outside = ops.abs(distances(queries, keys)) > self.window
-            # float16 ends at 65,504: there, half of that is as good as never.
-            lowered = FORBIDDEN if scores.dtype != "float16" else -3e4
-            scores = scores + ops.cast(outside, scores.dtype) * lowered
-        return scores
+
+def limit(dtype):
+    """What is as good as infinite in a dtype: float16 ends at 65,504."""
+    return 3e4 if dtype == "float16" else -FORBIDDEN

@@ -19,6 +19,9 @@ class Rotary(Layer):
         theta: base of the wave lengths.
         pairs: `"halves"` (feature i with i + head_dim / 2, as ModernBERT) or `"neighbours"` (2i with 2i + 1, as
             RoFormer).
+        values: whether attention turns its values too.
+        rows: places whose sines and cosines are kept in a table, as RoFormer's checkpoints have it; None to compute
+            them for any place.
 
     Call arguments:
         x: `(batch, heads, time, head_dim)`, `head_dim` even.
@@ -27,18 +30,36 @@ class Rotary(Layer):
         The shape of `x`.
     """
 
-    def __init__(self, theta=10000.0, pairs="halves", **kwargs):
+    def __init__(self, theta=10000.0, pairs="halves", values=False, rows=None, **kwargs):
         super().__init__(**kwargs)
         if pairs not in ("halves", "neighbours"):
             raise ValueError(f'Received pairs={pairs!r}; expected "halves" or "neighbours".')
-        self.theta, self.pairs = theta, pairs
+        self.theta, self.pairs, self.values, self.rows = theta, pairs, values, rows
+
+    def build(self, x_shape):
+        if self.rows is not None:
+            angles = np.arange(self.rows)[:, None] * self._waves(x_shape[-1] // 2)
+            values = np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
+            self.table = self.add_weight(
+                shape=values.shape,
+                initializer=lambda shape, dtype: ops.convert_to_tensor(values, dtype),
+                trainable=False,
+                name="table",
+            )
+
+    def _waves(self, half):
+        return self.theta ** (-np.arange(half) / half)
 
     def call(self, x):
         half = x.shape[-1] // 2
-        places = ops.expand_dims(ops.arange(ops.shape(x)[2], dtype="float32"), 1)
-        waves = self.theta ** (-np.arange(half, dtype="float32") / half)
-        angles = places * ops.convert_to_tensor(waves.astype("float32"))
-        cosine, sine = ops.cast(ops.cos(angles), x.dtype), ops.cast(ops.sin(angles), x.dtype)
+        if self.rows is None:
+            places = ops.expand_dims(ops.arange(ops.shape(x)[2], dtype="float32"), 1)
+            angles = places * ops.convert_to_tensor(self._waves(half).astype("float32"))
+            sine, cosine = ops.sin(angles), ops.cos(angles)
+        else:
+            table = ops.take(ops.convert_to_tensor(self.table), ops.arange(ops.shape(x)[2], dtype="int32"), axis=0)
+            sine, cosine = table[:, :half], table[:, half:]
+        sine, cosine = ops.cast(sine, x.dtype), ops.cast(cosine, x.dtype)
         if self.pairs == "halves":
             first, second = x[..., :half], x[..., half:]
             return ops.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
@@ -71,7 +92,7 @@ class RelativePositions(Layer):
         self.num_heads, self.num_buckets, self.max_distance = num_heads, num_buckets, max_distance
         self.table = table(num_buckets, num_heads, "table")
 
-    def build(self, *shapes):
+    def build(self, shape=None):
         self.table.build(None)
 
     def call(self, queries, keys):
