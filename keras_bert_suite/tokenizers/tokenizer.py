@@ -1,4 +1,4 @@
-"""`Tokenizer`: WordPiece through the `tokenizers` library, from a `vocab.txt` or a `tokenizer.json`.
+"""`Tokenizer`: text to token ids, whatever kind of vocabulary it is, through the `tokenizers` library.
 
 It imports neither Keras nor TensorFlow: the same class runs where models are trained and on the device.
 """
@@ -12,8 +12,11 @@ import numpy as np
 import tokenizers
 
 from keras_bert_suite.errors import InputError
+from keras_bert_suite.tokenizers import byte_bpe, parts, sentencepiece, tokenizer_json, wordpiece, xlm
+from keras_bert_suite.tokenizers.files import Files
+from keras_bert_suite.tokenizers.words import number_words
 
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+SPECIAL_TOKENS = tuple(parts.BERT.special.values())
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -24,7 +27,7 @@ class Encoding:
     Attributes:
         ids: token ids, with the special ones.
         offsets: for each id the `(start, end)` characters of its text; `(0, 0)` for special tokens.
-        segment_ids: 0 for the first text, 1 for the second.
+        segment_ids: 0 for the first text, 1 for the second; all 0 where the family has no segments.
         padding_mask: 1 for a real token, 0 for padding.
         words: for each id the number of its word in its text (words end at spaces and punctuation); None for
             special tokens.
@@ -42,15 +45,23 @@ class Encoding:
 
 
 class Tokenizer:
-    """BERT's tokenization: clean, split at spaces and punctuation, then the longest pieces of a vocabulary.
+    """Text to token ids and back: WordPiece from a vocabulary, or any kind from its files (`from_preset`).
 
     Args:
-        vocabulary: list of pieces; an id is a place in it.
+        vocabulary: list of WordPiece pieces; an id is a place in it.
         lowercase: whether to lower the case.
         strip_accents: whether to drop accents; None for as `lowercase` says.
         split_chinese: whether each CJK character is a word.
         max_word_characters: a longer word is one unknown token.
         added_tokens: further pieces of the vocabulary that are matched whole in the text.
+        convention: whose special pieces and pairs: `bert`, `mpnet` or `funnel`.
+
+    Attributes:
+        kind: `wordpiece`, `byte_bpe`, `sentencepiece`, `xlm`, or `other` for a `tokenizer.json` of another make.
+        vocabulary: the pieces; an id is a place in it. None at an id that has no piece.
+        settings: of WordPiece the arguments of the constructor; of other kinds `lowercase`.
+        padding_side: `right` or, for XLNet, `left`.
+        pad_id, unknown_id, cls_id, sep_id, mask_id: ids of the special pieces; None for one that there is not.
 
     Raises:
         InputError: the vocabulary lacks one of the special tokens.
@@ -64,36 +75,26 @@ class Tokenizer:
         split_chinese=True,
         max_word_characters=100,
         added_tokens=(),
+        convention="bert",
     ):
-        ids = {piece: i for i, piece in enumerate(vocabulary)}
-        lacking = [token for token in SPECIAL_TOKENS if token not in ids and token != "[MASK]"]
-        if lacking:
-            raise InputError(
-                f"A vocabulary of {len(vocabulary)} pieces lacks {', '.join(lacking)}: it is no BERT vocabulary."
+        self._take(
+            wordpiece.build(
+                vocabulary, lowercase, strip_accents, split_chinese, max_word_characters, added_tokens, convention
             )
-        self.vocabulary = list(vocabulary)
-        self.settings = {
-            "lowercase": lowercase,
-            "strip_accents": strip_accents,
-            "split_chinese": split_chinese,
-            "max_word_characters": max_word_characters,
-            "added_tokens": list(added_tokens),
-        }
-        self.pad_id, self.unknown_id, self.cls_id, self.sep_id = (ids[token] for token in SPECIAL_TOKENS[:4])
-        self.mask_id = ids.get("[MASK]")
-        model = tokenizers.models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=max_word_characters)
-        self._tokenizer = tokenizers.Tokenizer(model)
-        self._tokenizer.normalizer = tokenizers.normalizers.BertNormalizer(
-            clean_text=True, handle_chinese_chars=split_chinese, strip_accents=strip_accents, lowercase=lowercase
         )
-        self._tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
-        self._tokenizer.decoder = tokenizers.decoders.WordPiece()
-        self._tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
-            single="[CLS]:0 $A:0 [SEP]:0",
-            pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
-            special_tokens=[("[CLS]", self.cls_id), ("[SEP]", self.sep_id)],
+
+    def _take(self, made):
+        self.kind, self.settings, self.padding_side = made.kind, made.settings, made.padding_side
+        self._parts, self._tokenizer = made, made.engine
+        ids = made.engine.get_vocab()
+        self.vocabulary = [None] * (max(ids.values()) + 1)
+        for piece, i in ids.items():
+            self.vocabulary[i] = piece
+        if made.moses is not None:
+            self.vocabulary = self.vocabulary[: made.moses.vocab_size]
+        self.pad_id, self.unknown_id, self.cls_id, self.sep_id, self.mask_id = (
+            ids.get(made.special.get(role)) for role in ("pad", "unknown", "cls", "sep", "mask")
         )
-        self._tokenizer.add_special_tokens([token for token in (*SPECIAL_TOKENS, *added_tokens) if token in ids])
         self._by_length = {None: self._tokenizer}
 
     @classmethod
@@ -101,24 +102,47 @@ class Tokenizer:
         """The tokenizer of a checkpoint.
 
         Args:
-            preset: a folder that holds `tokenizer.json` or `vocab.txt`, `hf://org/name`, or a preset's name.
-            **settings: arguments of the constructor that differ from what the files say, as `lowercase=False`.
+            preset: a folder with `tokenizer.json`, a SentencePiece `*.model`, `vocab.json` with `merges.txt`, or
+                `vocab.txt`; `hf://org/name`; or a preset's name.
+            **settings: what differs from what the files say, as `lowercase=False`; for WordPiece any argument of
+                the constructor. None is as the files say.
 
         Raises:
-            InputError: there is no such file, or it is no WordPiece vocabulary.
+            InputError: there is no such file, it is broken, or its kind has no such setting.
         """
         from keras_bert_suite.checkpoints import presets
 
-        folder = presets.folder_of(preset)
+        return cls._from(Files.of_folder(presets.folder_of(preset), preset), settings)
+
+    @classmethod
+    def from_files(cls, files, **settings):
+        """The tokenizer of files in memory.
+
+        Args:
+            files: a dict from names to texts, as the method `files` gives.
+            **settings: as for `from_preset`.
+        """
+        return cls._from(Files.of_texts(files), settings)
+
+    @classmethod
+    def _from(cls, files, settings):
         stated = {name: value for name, value in settings.items() if value is not None}
-        if (folder / "tokenizer.json").exists():
-            vocabulary, found = _read_tokenizer_json(folder / "tokenizer.json")
-        elif (folder / "vocab.txt").exists():
-            vocabulary = read_vocabulary(folder / "vocab.txt")
-            found = _read_config(folder / "tokenizer_config.json", vocabulary)
+        if "tokenizer.json" in files.names:
+            build = tokenizer_json.build
+        elif files.model is not None:
+            build = sentencepiece.build
+        elif {"vocab.json", "merges.txt"} <= files.names:
+            build = xlm.build if xlm.is_xlm(files) else byte_bpe.build
+        elif "vocab.txt" in files.names:
+            build = wordpiece.from_files
         else:
-            raise InputError(f"{preset} holds neither tokenizer.json nor vocab.txt: it has no tokenizer.")
-        return cls(vocabulary, **{**found, **stated})
+            raise InputError(
+                f"{files.where} holds neither tokenizer.json nor vocab.txt, neither vocab.json with merges.txt nor a "
+                "SentencePiece *.model: it has no tokenizer."
+            )
+        tokenizer = cls.__new__(cls)
+        tokenizer._take(build(files, stated))
+        return tokenizer
 
     @property
     def vocab_size(self):
@@ -132,44 +156,66 @@ class Tokenizer:
             text: a string; lone surrogates in it count as the replacement character.
             pair: a second string, or None.
             max_length: ids at most, the special ones included; of a pair the longer text is cut first. None: all.
-            pad_to: ids at least; padding fills up to it.
+            pad_to: ids at least; padding fills up to it, on the `padding_side`.
         """
         return self.encode_batch([text], None if pair is None else [pair], max_length, pad_to)[0]
 
     def encode_batch(self, texts, pairs=None, max_length=None, pad_to=None):
         """A list of texts, or of pairs, as a list of `Encoding`; arguments as for `encode`."""
-        inputs = [_clean(text) for text in texts]
-        if pairs is not None:
-            inputs = list(zip(inputs, (_clean(pair) for pair in pairs), strict=True))
-        found = self._of_length(max_length).encode_batch(inputs)
+        groups = [[_clean(text) for text in group] for group in ((texts,) if pairs is None else (texts, pairs))]
+        moses = self._parts.moses
+        cut = groups if moses is None else [[moses.cut(text) for text in group] for group in groups]
+        inputs = [group if moses is None else [words for words, _ in group] for group in cut]
+        inputs = inputs[0] if pairs is None else list(zip(*inputs, strict=True))
+        engine = self._of_length(max_length, pairs is not None)
+        found = engine.encode_batch(inputs, is_pretokenized=moses is not None)
         if pad_to is not None:
-            for encoding in found:
-                encoding.pad(pad_to, pad_id=self.pad_id, pad_token="[PAD]")
-        return [
-            Encoding(
-                ids=encoding.ids,
-                offsets=encoding.offsets,
-                segment_ids=encoding.type_ids,
-                padding_mask=encoding.attention_mask,
-                words=encoding.word_ids,
-                tokens=encoding.tokens,
-                truncated=bool(encoding.overflowing),
-            )
-            for encoding in found
-        ]
+            self._pad(found, pad_to)
+        return [self._encoding(encoding, *texts) for encoding, *texts in zip(found, *cut, strict=True)]
 
-    def _of_length(self, max_length):
+    def _encoding(self, found, *texts):
+        ids, tokens, offsets, words = found.ids, found.tokens, found.offsets, found.word_ids
+        if self._parts.moses is not None:
+            ids, tokens, offsets = self._parts.moses.finish(found, [spans for _, spans in texts], self.unknown_id)
+        elif self.kind != "wordpiece":
+            words = number_words(found, texts)
+        return Encoding(
+            ids=ids,
+            offsets=offsets,
+            segment_ids=found.type_ids,
+            padding_mask=found.attention_mask,
+            words=words,
+            tokens=tokens,
+            truncated=bool(found.overflowing),
+        )
+
+    def _pad(self, encodings, length):
+        if self.pad_id is None:
+            raise InputError(f"Received pad_to={length}; a vocabulary without a piece for padding cannot fill up.")
+        for encoding in encodings:
+            encoding.pad(
+                length,
+                direction=self.padding_side,
+                pad_id=self.pad_id,
+                pad_token=self._parts.special["pad"],
+            )
+
+    def _of_length(self, max_length, paired):
+        if max_length is not None:
+            least = self._tokenizer.num_special_tokens_to_add(paired) + 1
+            if max_length < least:
+                raise InputError(
+                    f"Received max_length={max_length}; expected {least} or more, as {least - 1} are special tokens."
+                )
         # The library keeps truncation as a state of the tokenizer: one object a length is safe across threads.
         if max_length not in self._by_length:
-            if max_length < 3:
-                raise InputError(f"Received max_length={max_length}; expected 3 or more, as [CLS] and [SEP] take two.")
             other = tokenizers.Tokenizer.from_str(self._tokenizer.to_str())
             other.enable_truncation(max_length, strategy="longest_first")
             self._by_length[max_length] = other
         return self._by_length[max_length]
 
     def arrays(self, encodings, length=None):
-        """Encodings as the arrays that an encoder takes.
+        """Encodings as the arrays that an encoder takes, padded on the `padding_side`.
 
         Args:
             encodings: a list of `Encoding`.
@@ -179,97 +225,41 @@ class Tokenizer:
             A dict of int32 `(batch, length)`: `token_ids segment_ids padding_mask`.
         """
         length = length or max(len(encoding.ids) for encoding in encodings)
-        arrays = {
-            name: np.zeros((len(encodings), length), "int32") for name in ("token_ids", "segment_ids", "padding_mask")
-        }
-        arrays["token_ids"][:] = self.pad_id
+        fill = {"token_ids": self.pad_id or 0, "segment_ids": 0, "padding_mask": 0}
+        arrays = {name: np.full((len(encodings), length), value, "int32") for name, value in fill.items()}
         for i, encoding in enumerate(encodings):
-            arrays["token_ids"][i, : len(encoding.ids)] = encoding.ids
-            arrays["segment_ids"][i, : len(encoding.ids)] = encoding.segment_ids
-            arrays["padding_mask"][i, : len(encoding.ids)] = encoding.padding_mask
+            width = len(encoding.ids)
+            place = slice(width) if self.padding_side == "right" else slice(length - width, length)
+            arrays["token_ids"][i, place] = encoding.ids
+            arrays["segment_ids"][i, place] = encoding.segment_ids
+            arrays["padding_mask"][i, place] = encoding.padding_mask
         return arrays
 
     def decode(self, ids, skip_special=True):
         """Ids as a text."""
         return self._tokenizer.decode(list(map(int, ids)), skip_special_tokens=skip_special)
 
+    def files(self):
+        """The files that make the same tokenizer again, here (`from_files`) and in transformers.
+
+        Returns:
+            A dict from names to texts: `tokenizer_config.json`, `tokenizer.json` but for XLM, and the vocabulary in
+            the files that are natural for its kind.
+        """
+        made = self._parts
+        special = {parts.ROLES[role]: piece for role, piece in made.special.items()}
+        config = {**made.config, **special, "padding_side": made.padding_side}
+        files = {"tokenizer_config.json": json.dumps(config, indent=1, ensure_ascii=False) + "\n"}
+        if made.moses is None:
+            files["tokenizer.json"] = made.engine.to_str()
+        return {**files, **made.files}
+
     def save(self, folder):
-        """Writes `tokenizer.json`, `vocab.txt` and `tokenizer_config.json`, which transformers reads too."""
+        """Writes what `files` gives into a folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        self._tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-        (folder / "vocab.txt").write_text("".join(piece + "\n" for piece in self.vocabulary), encoding="utf-8")
-        config = {
-            "tokenizer_class": "BertTokenizer",
-            "do_lower_case": self.settings["lowercase"],
-            "strip_accents": self.settings["strip_accents"],
-            "tokenize_chinese_chars": self.settings["split_chinese"],
-        }
-        (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n")
-
-
-def read_vocabulary(path):
-    """The pieces of a `vocab.txt`, one a line.
-
-    Raises:
-        InputError: it is not UTF-8, or holds a piece twice.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no UTF-8 text (byte {error.start}): expected one piece a line.") from None
-    # Split at line feeds alone: vocabularies hold pieces such as U+2028 that `splitlines` would cut.
-    pieces = [line.rstrip("\r") for line in text.removesuffix("\n").split("\n")]
-    if len(set(pieces)) != len(pieces):
-        twice = next(piece for i, piece in enumerate(pieces) if piece in pieces[:i])
-        raise InputError(f"{path} holds the piece {twice!r} twice.")
-    return pieces
-
-
-def _read_tokenizer_json(path):
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        model, normalizer = found["model"], found.get("normalizer") or {}
-        kind = model.get("type", "WordPiece")
-        if kind != "WordPiece" or normalizer.get("type") != "BertNormalizer":
-            raise InputError(
-                f"{path} holds a {kind} model with the normalizer {normalizer.get('type')}; "
-                "expected WordPiece with BertNormalizer."
-            )
-        ids = dict(model["vocab"])
-        added = [token["content"] for token in found.get("added_tokens", [])]
-        ids.update({token["content"]: token["id"] for token in found.get("added_tokens", [])})
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is no whole tokenizer.json ({type(error).__name__}: {error}).") from None
-    vocabulary = sorted(ids, key=ids.get)
-    if sorted(ids.values()) != list(range(len(ids))):
-        raise InputError(f"{path} has {len(ids)} pieces whose ids do not run from 0 to {len(ids) - 1}.")
-    settings = {
-        "lowercase": normalizer.get("lowercase", True),
-        "strip_accents": normalizer.get("strip_accents"),
-        "split_chinese": normalizer.get("handle_chinese_chars", True),
-        "max_word_characters": model.get("max_input_chars_per_word", 100),
-        "added_tokens": [token for token in added if token not in SPECIAL_TOKENS],
-    }
-    return vocabulary, settings
-
-
-def _read_config(path, vocabulary):
-    config = {}
-    if path.exists():
-        try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path} is no JSON: {error}.") from None
-    # A folder of google-research says nothing of case; a vocabulary with capitals was made without lowering it.
-    capitals = any(re.match("[A-Z][a-z]", piece) for piece in vocabulary)
-    return {
-        "lowercase": config.get("do_lower_case", not capitals),
-        "strip_accents": config.get("strip_accents"),
-        "split_chinese": config.get("tokenize_chinese_chars", True),
-    }
+        for name, text in self.files().items():
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
 def _clean(text):

@@ -3,8 +3,10 @@
 import json
 
 import pytest
+import tokenizers
 
 from keras_bert_suite import InputError, Tokenizer
+from tests.tokenizers.models import same
 
 ROWS = [
     ("bert-base-uncased", "bert-base-uncased", {}),
@@ -42,6 +44,69 @@ def test_truncation_is_told():
     tokenizer = Tokenizer(PIECES)
     assert tokenizer.encode("a " * 10_000, max_length=8).truncated
     assert not tokenizer.encode("a a", max_length=8).truncated
+
+
+@pytest.mark.parametrize(("pair", "least"), [(None, 3), ("a", 4)])
+def test_a_length_without_room_is_named(pair, least):
+    with pytest.raises(InputError, match=f"max_length=2; expected {least} or more"):
+        Tokenizer(PIECES).encode("a", pair, max_length=2)
+
+
+@pytest.mark.parametrize(
+    ("family", "special", "pair", "segments"),
+    [
+        ("MPNet", ["<pad>", "[UNK]", "<s>", "</s>", "<mask>"], [2, 9, 3, 3, 10, 4, 3], [0] * 7),
+        ("Funnel", ["<pad>", "<unk>", "<cls>", "<sep>", "<mask>"], [2, 9, 3, 10, 4, 3], [2, 0, 0, 1, 1, 1]),
+    ],
+)
+def test_other_conventions_of_word_pieces(family, special, pair, segments, tmp_path):
+    """Known by the class, by the pieces alone, and from `tokenizer.json`."""
+    (tmp_path / "vocab.txt").write_text("\n".join([*special, *PIECES[5:]]))
+    by_pieces = Tokenizer.from_preset(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": f"{family}Tokenizer"}))
+    tokenizer = Tokenizer.from_preset(tmp_path)
+    found = tokenizer.encode("A", f"b {special[4]}")
+    assert (found.ids, found.segment_ids) == (pair, segments)
+    assert (tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id) == (2, 3, 4)
+    assert tokenizer.settings["convention"] == family.lower()
+    tokenizer.save(tmp_path / "saved")
+    for other in (by_pieces, Tokenizer.from_preset(tmp_path / "saved"), Tokenizer.from_files(tokenizer.files())):
+        assert same(tokenizer, other, ["hello world", "<mask>a,  b"])
+    assert Tokenizer.from_preset(tmp_path / "saved", lowercase=False).encode("A").ids == [2, 1, 3]
+
+
+def test_word_pieces_of_another_make_are_used_as_they_are(tmp_path):
+    model = tokenizers.models.WordPiece({piece: i for i, piece in enumerate(PIECES)}, unk_token="[UNK]")
+    engine = tokenizers.Tokenizer(model)
+    engine.normalizer = tokenizers.normalizers.Lowercase()
+    engine.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    engine.post_processor = tokenizers.processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    engine.save(str(tmp_path / "tokenizer.json"))
+    tokenizer = Tokenizer.from_preset(tmp_path)
+    assert (tokenizer.kind, tokenizer.settings) == ("other", {"lowercase": True})
+    assert tokenizer.encode("A hello,").ids == [2, 9, 1, 3]
+    assert (tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id) == (2, 3, 0)
+    assert Tokenizer.from_preset(tmp_path, lowercase=False).encode("A").ids == [2, 1, 3]
+    assert same(tokenizer, Tokenizer.from_files(tokenizer.files()), ["A hello", "b"])
+
+
+def test_a_folder_without_a_tokenizer_is_named(tmp_path):
+    with pytest.raises(InputError, match="holds neither tokenizer.json nor vocab.txt"):
+        Tokenizer.from_preset(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[1]", "{"])
+def test_a_broken_config_is_named(content, tmp_path):
+    (tmp_path / "vocab.txt").write_text("\n".join(PIECES))
+    (tmp_path / "tokenizer_config.json").write_text(content)
+    with pytest.raises(InputError, match="tokenizer_config.json"):
+        Tokenizer.from_preset(tmp_path)
+
+
+def test_a_setting_that_there_is_not_is_named(tmp_path):
+    Tokenizer(PIECES).save(tmp_path)
+    with pytest.raises(InputError, match="setting lower; WordPiece has lowercase"):
+        Tokenizer.from_preset(tmp_path, lower=True)
 
 
 def test_save_and_load(tmp_path):
