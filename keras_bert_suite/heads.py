@@ -63,12 +63,12 @@ class TokenLogits(Layer):
     Args:
         token: the `Embedding` layer of the encoder, whose table is the last layer's kernel.
         hidden: name of the activation of the transform, a dense layer and a norm; None for no transform.
-        hidden_units: width of the transform; None for that of the token embeddings. Where it is wider, the rest of
-            the last kernel is the head's own, as MobileBERT's.
+        hidden_units: width of the transform; None for that of the token embeddings, `"input"` for that of the input.
+            Where it is wider than the former, the rest of the last kernel is the head's own, as MobileBERT's.
         hidden_bias: whether its dense layer has a bias.
         norm: kind of its norm, see `keras_bert_suite.layers.norm`.
         epsilon: of the norm.
-        output: `"tied"` (the token table and a bias) or `"own"` (a kernel of its own, without a bias).
+        output: `"tied"` (the token table and a bias), `"tied_no_bias"`, or `"own"` (a kernel of its own, no bias).
 
     Call arguments:
         x: `(batch, time, dim)`.
@@ -89,15 +89,15 @@ class TokenLogits(Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if output not in ("tied", "own"):
-            raise ValueError(f'Received output={output!r}; expected "tied" or "own".')
+        if output not in ("tied", "tied_no_bias", "own"):
+            raise ValueError(f'Received output={output!r}; expected "tied", "tied_no_bias" or "own".')
         self.token, self.hidden, self.hidden_units, self.hidden_bias = token, hidden, hidden_units, hidden_bias
         self.norm_kind, self.epsilon, self.output_kind = norm, epsilon, output
 
     def build(self, x_shape):
         tied, vocab_size = self.token.output_dim, self.token.input_dim
         if self.hidden is not None:
-            width = self.hidden_units or tied
+            width = x_shape[-1] if self.hidden_units == "input" else self.hidden_units or tied
             self.dense = dense(width, "dense", activation(self.hidden), self.hidden_bias)
             self.dense.build(x_shape)
             self.norm = norm(self.norm_kind, self.epsilon, "norm")
@@ -106,7 +106,7 @@ class TokenLogits(Layer):
                 self.extra = self.add_weight(shape=(width - tied, vocab_size), initializer=initializer(), name="extra")
         if self.output_kind == "tied":
             self.bias = self.add_weight(shape=(vocab_size,), initializer="zeros", name="bias")
-        else:
+        elif self.output_kind == "own":
             self.output_dense = dense(vocab_size, "output", use_bias=False)
             self.output_dense.build(x_shape)
 
@@ -118,7 +118,8 @@ class TokenLogits(Layer):
         kernel = ops.transpose(ops.cast(self.token.embeddings, x.dtype))
         if x.shape[-1] > self.token.output_dim:
             kernel = ops.concatenate([kernel, ops.cast(self.extra, x.dtype)], axis=0)
-        return ops.cast(ops.matmul(x, kernel), "float32") + ops.cast(self.bias, "float32")
+        logits = ops.cast(ops.matmul(x, kernel), "float32")
+        return logits + ops.cast(self.bias, "float32") if self.output_kind == "tied" else logits
 
 
 @register
@@ -129,6 +130,9 @@ class TokenScore(Layer):
 
     Args:
         hidden: name of the hidden layer's activation.
+        norm: kind of norm, see `keras_bert_suite.layers.norm`, of the sum of each token and the first, which is then
+            what the hidden layer reads, as in DeBERTa-v3; None for the token alone.
+        epsilon: of the norm.
 
     Call arguments:
         x: `(batch, time, dim)`.
@@ -137,17 +141,21 @@ class TokenScore(Layer):
         Logits, `(batch, time)`, float32.
     """
 
-    def __init__(self, hidden="gelu_erf", **kwargs):
+    def __init__(self, hidden="gelu_erf", norm=None, epsilon=1e-12, **kwargs):
         super().__init__(**kwargs)
-        self.hidden = hidden
+        self.hidden, self.norm_kind, self.epsilon = hidden, norm, epsilon
 
     def build(self, x_shape):
+        self.norm = norm(self.norm_kind, self.epsilon, "norm")
+        if self.norm is not None:
+            self.norm.build(x_shape)
         self.hidden_dense = dense(x_shape[-1], "hidden", activation(self.hidden))
         self.hidden_dense.build(x_shape)
         self.dense = dense(1, "dense")
         self.dense.build(x_shape)
 
     def call(self, x):
+        x = x if self.norm is None else self.norm(x + x[:, :1])
         return ops.squeeze(ops.cast(self.dense(self.hidden_dense(x)), "float32"), -1)
 
 
@@ -233,9 +241,10 @@ def attach(encoder, head, units=2, dropout=0.0, config=None):
     if head == "token_classification":
         layer = Classifier(units, dropout, name=head, **options)
     elif head in ("masked_lm", "permutation_lm"):
-        layer = TokenLogits(encoder.embeddings.token, name=head, **{**_activation(encoder), **options})
+        options = {**_activation(encoder), **_epsilon(encoder), **options}
+        layer = TokenLogits(encoder.embeddings.token, name=head, **options)
     elif head == "replaced_token":
-        layer = TokenScore(name=head, **{**_activation(encoder), **options})
+        layer = TokenScore(name=head, **{**_activation(encoder), **_epsilon(encoder), **options})
     else:
         raise InputError(f"Received head={head!r}; expected one of {', '.join(HEADS)}.")
     return keras.Model(encoder.input, {"logits": layer(x)})
@@ -244,6 +253,11 @@ def attach(encoder, head, units=2, dropout=0.0, config=None):
 def _activation(encoder):
     activation = encoder.get_config().get("activation")
     return {"hidden": activation} if isinstance(activation, str) else {}
+
+
+def _epsilon(encoder):
+    epsilon = encoder.get_config().get("epsilon")
+    return {"epsilon": epsilon} if isinstance(epsilon, float) else {}
 
 
 def _pooled(encoder, inputs, pool, head):

@@ -47,7 +47,10 @@ def read_safetensors(folder):
     folder = Path(folder)
     index = folder / "model.safetensors.index.json"
     if index.exists():
-        files = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        try:
+            files = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        except (ValueError, KeyError, AttributeError) as error:
+            raise InputError(f"{index} lists no files under weight_map ({type(error).__name__}: {error}).") from None
     else:
         files = ["model.safetensors"]
     names = {}
@@ -58,12 +61,38 @@ def read_safetensors(folder):
 
 def _safetensors_names(path):
     if not path.exists():
-        raise InputError(f"{path} is missing; the folder needs it (weights in pytorch_model.bin: convert them first).")
+        pickles = sorted(found.name for pattern in ("*.bin", "*.pt", "*.pth") for found in path.parent.glob(pattern))
+        held = f"; {', '.join(pickles)} is pickled, which is never loaded: save it as safetensors" if pickles else ""
+        raise InputError(f"{path} is missing{held}.")
     try:
+        # Shapes and dtypes are read through numpy's own view; bfloat16, which numpy lacks, needs ml_dtypes.
         file = safetensors.safe_open(path, "numpy")
-    except (safetensors.SafetensorError, OSError) as error:
+        kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118, it is no dict
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{path} is damaged or cut off ({error}).") from None
-    return {name: functools.partial(file.get_tensor, name) for name in file.keys()}  # noqa: SIM118, it is no dict
+    for name, kind in kinds.items():
+        if kind not in _FLOATS and not (kind in _INTEGERS and name.endswith(_BUFFERS)):
+            raise InputError(f"{path}: array {name} is of dtype {kind}; supported are {', '.join(_FLOATS)}.")
+    return {name: functools.partial(_tensor, path, file, name, kind) for name, kind in kinds.items()}
+
+
+_FLOATS = ("F32", "F16", "BF16", "F64")
+_INTEGERS = ("I64", "I32", "U8", "BOOL")
+_BUFFERS = ("position_ids", "token_type_ids")
+
+
+def _tensor(path, file, name, kind):
+    if kind != "BF16":
+        return file.get_tensor(name)
+    import ml_dtypes
+
+    with open(path, "rb") as raw:
+        length = int.from_bytes(raw.read(8), "little")
+        entry = json.loads(raw.read(length))[name]
+        start, end = entry["data_offsets"]
+        raw.seek(8 + length + start)
+        values = np.frombuffer(raw.read(end - start), ml_dtypes.bfloat16)
+    return values.astype("float32").reshape(entry["shape"])
 
 
 def read_tensorflow(prefix):

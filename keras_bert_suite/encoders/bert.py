@@ -1,6 +1,8 @@
-"""BERT: the encoder that the others vary.
+"""BERT, the encoder that the others vary, and what differs from it in training alone: TinyBERT, MiniLM, SpanBERT.
 
-Devlin et al. 2019, https://arxiv.org/abs/1810.04805; the small sizes: Turc et al. 2019, https://arxiv.org/abs/1908.08962
+Devlin et al. 2019, https://arxiv.org/abs/1810.04805; the small sizes: Turc et al. 2019, https://arxiv.org/abs/1908.08962;
+TinyBERT: Jiao et al. 2020, https://arxiv.org/abs/1909.10351; MiniLM: Wang et al. 2020, https://arxiv.org/abs/2002.10957;
+SpanBERT: Joshi et al. 2020, https://arxiv.org/abs/1907.10529
 """
 
 from keras_bert_suite.encoders.encoder import Encoder
@@ -13,6 +15,22 @@ def _preset(source, num_layers, dim, vocab_size=30522, lowercase=True, **argumen
         "source": source,
         "lowercase": lowercase,
         "arguments": {"vocab_size": vocab_size, **sizes, "activation": "gelu_tanh", **arguments},
+    }
+
+
+def _torch(source, num_layers, dim, num_heads, feed_forward_dim, vocab_size=30522, lowercase=True):
+    """A preset of a checkpoint that was trained in PyTorch, with the exact GELU."""
+    return {
+        "source": f"hf://{source}",
+        "lowercase": lowercase,
+        "arguments": {
+            "vocab_size": vocab_size,
+            "num_layers": num_layers,
+            "dim": dim,
+            "num_heads": num_heads,
+            "feed_forward_dim": feed_forward_dim,
+            "activation": "gelu_erf",
+        },
     }
 
 
@@ -76,6 +94,17 @@ class Bert(Encoder):
             "hf://google-bert/bert-base-multilingual-cased", 12, 768, 119547, lowercase=False
         ),
         "bert_base_multilingual_uncased": _preset("hf://google-bert/bert-base-multilingual-uncased", 12, 768, 105879),
+        "tinybert_l4_d312_en_uncased": _torch("huawei-noah/TinyBERT_General_4L_312D", 4, 312, 12, 1200),
+        "tinybert_l6_d768_en_uncased": _torch("huawei-noah/TinyBERT_General_6L_768D", 6, 768, 12, 3072),
+        "minilm_l12_d384_en_uncased": _torch("microsoft/MiniLM-L12-H384-uncased", 12, 384, 12, 1536),
+        "minilm_l6_d384_en_uncased": _torch("nreimers/MiniLM-L6-H384-uncased", 6, 384, 12, 1536),
+        "minilm_l12_d384_multilingual": _torch(
+            "microsoft/Multilingual-MiniLM-L12-H384", 12, 384, 12, 1536, 250037, lowercase=False
+        ),
+        "all_minilm_l6_v2_en_uncased": _torch("sentence-transformers/all-MiniLM-L6-v2", 6, 384, 12, 1536),
+        "all_minilm_l12_v2_en_uncased": _torch("sentence-transformers/all-MiniLM-L12-v2", 12, 384, 12, 1536),
+        "spanbert_base_en_cased": _torch("SpanBERT/spanbert-base-cased", 12, 768, 12, 3072, 28996, lowercase=False),
+        "spanbert_large_en_cased": _torch("SpanBERT/spanbert-large-cased", 24, 1024, 16, 4096, 28996, lowercase=False),
         "bert_base_zh": _preset("hf://google-bert/bert-base-chinese", 12, 768, 21128),
     }
     model_type = "bert"
@@ -119,7 +148,8 @@ class Bert(Encoder):
         "multiple_choice/dense": "classifier",
     }
 
-    ignored_names = (r"position_ids$", r"^cls\.predictions\.decoder\.")
+    # fit_dense is what TinyBERT's distillation compares its hidden states through.
+    ignored_names = (r"position_ids$", r"^cls\.predictions\.decoder\.", r"^fit_dense\.")
     architectures = {
         "encoder": "BertModel",
         "masked_lm": "BertForMaskedLM",

@@ -132,7 +132,10 @@ class ModernBert(Encoder):
         },
     }
     head_options = {
-        "masked_lm": _HEAD,
+        "masked_lm": {
+            **_HEAD,
+            "output": lambda config: "tied" if config.get("decoder_bias", True) else "tied_no_bias",
+        },
         "classification": {"pool": _pool, **_HEAD},
         "token_classification": _HEAD,
         "question_answering": _HEAD,

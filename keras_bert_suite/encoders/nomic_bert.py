@@ -6,7 +6,7 @@ Nussbaum et al. 2024, https://arxiv.org/abs/2402.01613
 from keras_bert_suite.checkpoints.dialects import Field
 from keras_bert_suite.checkpoints.names import Part
 from keras_bert_suite.encoders.encoder import Encoder
-from keras_bert_suite.layers import Embeddings, EncoderBlock, GatedFeedForward, Pooler, Rotary, SelfAttention
+from keras_bert_suite.layers import Embeddings, EncoderBlock, GatedFeedForward, Rotary, SelfAttention
 
 
 class NomicBert(Encoder):
@@ -25,7 +25,6 @@ class NomicBert(Encoder):
         dropout: rate on embeddings and on what each part of a block adds.
         attention_dropout: rate on attention probabilities.
         epsilon: of the layer normalizations.
-        pooler: `"tanh"` (a dense layer over the first token), or None.
     """
 
     presets = {
@@ -33,7 +32,7 @@ class NomicBert(Encoder):
         "nomic_embed_text_v1_5_en_uncased": {
             "source": "hf://nomic-ai/nomic-embed-text-v1.5",
             "lowercase": True,
-            "arguments": {"pooler": None},
+            "arguments": {},
         },
     }
     model_type = "nomic_bert"
@@ -68,15 +67,16 @@ class NomicBert(Encoder):
         "block_{i}/feed_forward/intermediate": "encoder.layers.{i}.mlp.fc12",
         "block_{i}/feed_forward/output": "encoder.layers.{i}.mlp.fc2",
         "block_{i}/feed_forward_norm": "encoder.layers.{i}.norm2",
-        "pooler/dense": "pooler.dense",
     }
     head_names = {
         "masked_lm/dense": "cls.predictions.transform.dense",
         "masked_lm/norm": "cls.predictions.transform.layer_norm",
         "masked_lm": "cls.predictions",
+        "classification/hidden": "pooler.dense",
         "classification/dense": "classifier",
         "token_classification/dense": "classifier",
     }
+    head_options = {"classification": {"pool": "first", "hidden": "tanh"}}
     ignored_names = (r"^cls\.predictions\.decoder\.",)
     architectures = {
         "encoder": "NomicBertModel",
@@ -99,7 +99,6 @@ class NomicBert(Encoder):
         dropout=0.0,
         attention_dropout=0.0,
         epsilon=1e-12,
-        pooler="tanh",
         **kwargs,
     ):
         rotary = Rotary(rotary_theta, name="rotary")
@@ -119,6 +118,5 @@ class NomicBert(Encoder):
                 )
                 for i in range(num_layers)
             ],
-            pooler=Pooler(pooler, name="pooler") if pooler else None,
             **kwargs,
         )

@@ -9,8 +9,9 @@ from keras_bert_suite.encoders.encoder import Encoder
 from keras_bert_suite.layers import Embeddings, EncoderBlock, FeedForward, Pooler, SelfAttention
 
 
-def _preset(source, num_layers, dim, vocab_size=50265):
-    sizes = {"num_layers": num_layers, "dim": dim, "num_heads": dim // 64, "feed_forward_dim": 4 * dim}
+def _preset(source, num_layers, dim, vocab_size=50265, num_heads=None):
+    heads = num_heads or dim // 64
+    sizes = {"num_layers": num_layers, "dim": dim, "num_heads": heads, "feed_forward_dim": 4 * dim}
     return {"source": source, "lowercase": False, "arguments": {"vocab_size": vocab_size, **sizes}}
 
 
@@ -39,6 +40,12 @@ class Roberta(Encoder):
         "xlm_roberta_base": _preset("hf://FacebookAI/xlm-roberta-base", 12, 768, 250002),
         "xlm_roberta_large": _preset("hf://FacebookAI/xlm-roberta-large", 24, 1024, 250002),
         "camembert_base_fr": _preset("hf://almanach/camembert-base", 12, 768, 32005),
+        "minilm_v2_l6_d384_en": _preset(
+            "hf://nreimers/MiniLMv2-L6-H384-distilled-from-RoBERTa-Large", 6, 384, num_heads=12
+        ),
+        "minilm_v2_l12_d384_en": _preset(
+            "hf://nreimers/MiniLMv2-L12-H384-distilled-from-RoBERTa-Large", 12, 384, num_heads=12
+        ),
         "minilm_v2_l6_d768_en": _preset("hf://nreimers/MiniLMv2-L6-H768-distilled-from-RoBERTa-Large", 6, 768),
     }
     model_type = "roberta"

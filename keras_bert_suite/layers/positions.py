@@ -58,14 +58,18 @@ class Rotary(Layer):
             sine, cosine = ops.sin(angles), ops.cos(angles)
         else:
             table = ops.take(ops.convert_to_tensor(self.table), ops.arange(ops.shape(x)[2], dtype="int32"), axis=0)
+            table = ops.cast(table, "float32")
             sine, cosine = table[:, :half], table[:, half:]
-        sine, cosine = ops.cast(sine, x.dtype), ops.cast(cosine, x.dtype)
+        # In float32, as the angles of far places are beyond what half precision tells apart.
+        wide = ops.cast(x, "float32")
         if self.pairs == "halves":
-            first, second = x[..., :half], x[..., half:]
-            return ops.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
-        first, second = x[..., 0::2], x[..., 1::2]
-        turned = ops.stack([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
-        return ops.reshape(turned, ops.shape(x))
+            first, second = wide[..., :half], wide[..., half:]
+        else:
+            first, second = wide[..., 0::2], wide[..., 1::2]
+        turned = [first * cosine - second * sine, second * cosine + first * sine]
+        if self.pairs == "halves":
+            return ops.cast(ops.concatenate(turned, axis=-1), x.dtype)
+        return ops.cast(ops.reshape(ops.stack(turned, axis=-1), ops.shape(x)), x.dtype)
 
 
 @register

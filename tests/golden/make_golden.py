@@ -1,65 +1,101 @@
 """Makes the goldens: tiny models of Hugging Face transformers with random weights, their arrays, inputs and outputs.
 
-    python tests/golden/make_golden.py
+    python tests/golden/make_golden.py [family ...]
 
-Needs torch and transformers, which the tests do not. One `.npz` a family: `config` (JSON), `weight:NAME`,
-`input:NAME`, `output:NAME`. Outputs are computed in float64.
+Needs torch and transformers, which the tests do not. One `.npz` a row: `config` (JSON), `weight:NAME`, `input:NAME`,
+`output:NAME`. Outputs are computed in float64.
 """
 
-import json
+import inspect
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
 import transformers
+from safetensors.numpy import load_file
 
-ROWS = {
-    "bert": (
-        transformers.BertModel,
-        transformers.BertConfig(
-            vocab_size=61,
-            hidden_size=24,
-            num_hidden_layers=2,
-            num_attention_heads=3,
-            intermediate_size=40,
-            max_position_embeddings=32,
-            hidden_dropout_prob=0.0,
-            attention_probs_dropout_prob=0.0,
-        ),
-    ),
+BERT = {
+    "vocab_size": 61,
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 40,
+    "max_position_embeddings": 32,
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
 }
+ROTARY = {"vocab_size": 61, "hidden_size": 24, "num_attention_heads": 3, "intermediate_size": 40}
+# One row a family: the model type of transformers, and a config that is unlike any other.
+ROWS = {
+    "albert": {**BERT, "embedding_size": 16, "num_hidden_layers": 4, "num_hidden_groups": 2, "inner_group_num": 2},
+    "bert": BERT,
+    "distilbert": {"vocab_size": 61, "dim": 24, "n_layers": 2, "n_heads": 3, "hidden_dim": 40, "dropout": 0.0,
+                   "attention_dropout": 0.0, "max_position_embeddings": 32},
+    "electra": {**BERT, "embedding_size": 16},
+    "eurobert": {**ROTARY, "num_hidden_layers": 2, "num_attention_heads": 6, "num_key_value_heads": 2,
+                 "pad_token_id": 0, "max_position_embeddings": 64},
+    "modernbert": {**ROTARY, "num_hidden_layers": 4, "local_attention": 8, "pad_token_id": 0, "bos_token_id": 1,
+                   "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2, "max_position_embeddings": 64,
+                   "norm_bias": True, "mlp_bias": True},
+    "mpnet": BERT,
+    "nomic_bert": {**BERT, "max_position_embeddings": 64},
+    "roberta": {**BERT, "pad_token_id": 1},
+    "roformer": {**BERT, "embedding_size": 16, "rotary_value": True},
+    "xlm-roberta-xl": {**BERT, "pad_token_id": 1},
+}  # fmt: skip
 
 
-def main():
-    for family, (cls, config) in ROWS.items():
+def inputs_of(model, vocab_size):
+    """Three texts of different lengths, in our words."""
+    mask = (np.arange(12) < np.array([[12], [9], [8]])).astype("int32")
+    ids = np.random.default_rng(0).integers(3, vocab_size, mask.shape).astype("int32")
+    pad_id = model.config.pad_token_id
+    inputs = {
+        "token_ids": np.where(mask, ids, pad_id if pad_id is not None else 0).astype("int32"),
+        "padding_mask": mask,
+    }
+    if getattr(model.config, "type_vocab_size", 0) > 1:
+        inputs["segment_ids"] = (np.arange(12) > 4).astype("int32") * mask
+    if getattr(model.config, "n_langs", 0) > 1:
+        inputs["language_ids"] = np.ones_like(ids)
+    return inputs
+
+
+def main(families):
+    for family in families or ROWS:
         torch.manual_seed(0)
-        model = cls(config).eval()
+        config = transformers.AutoConfig.for_model(family, **ROWS[family])
+        model = transformers.AutoModel.from_config(config, attn_implementation="eager").eval()
         with torch.no_grad():
             for name, parameter in model.named_parameters():
-                offset = 1.0 if name.endswith("LayerNorm.weight") else 0.0
+                scale = name.lower().split(".")[-2].replace("_", "")
+                offset = 1.0 if "norm" in scale and name.endswith("weight") else 0.0
                 parameter.copy_(offset + 0.3 * torch.randn_like(parameter))
-            weights = {name: parameter.numpy().copy() for name, parameter in model.named_parameters()}
-            generator = np.random.default_rng(0)
-            mask = (np.arange(12) < np.array([[12], [7], [3]])).astype("int32")
-            inputs = {
-                "token_ids": generator.integers(0, config.vocab_size, mask.shape).astype("int32"),
-                "segment_ids": (np.arange(12) > 4).astype("int32") * mask,
-                "padding_mask": mask,
-            }
-            found = model.double()(
-                torch.tensor(inputs["token_ids"]).long(),
-                attention_mask=torch.tensor(mask),
-                token_type_ids=torch.tensor(inputs["segment_ids"]).long(),
-            )
-        outputs = {"sequence_output": found.last_hidden_state, "pooled_output": found.pooler_output}
+            with tempfile.TemporaryDirectory() as folder:
+                model.save_pretrained(folder)
+                weights = load_file(Path(folder) / "model.safetensors")
+                written = (Path(folder) / "config.json").read_text()
+            inputs = inputs_of(model, config.vocab_size)
+            theirs = {"token_ids": "input_ids", "padding_mask": "attention_mask", "segment_ids": "token_type_ids",
+                      "language_ids": "langs"}  # fmt: skip
+            taken = inspect.signature(model.forward).parameters
+            arguments = {theirs[name]: torch.tensor(array) for name, array in inputs.items() if theirs[name] in taken}
+            arguments = {name: array if "mask" in name else array.long() for name, array in arguments.items()}
+            found = model.double()(**arguments)
+        outputs = {"sequence_output": found.last_hidden_state}
+        if getattr(found, "pooler_output", None) is not None:
+            outputs["pooled_output"] = found.pooler_output
         np.savez_compressed(
             Path(__file__).with_name(f"{family}.npz"),
-            config=json.dumps(config.to_dict()),
+            config=written,
             **{f"weight:{name}": array for name, array in weights.items()},
             **{f"input:{name}": array for name, array in inputs.items()},
             **{f"output:{name}": tensor.float().numpy() for name, tensor in outputs.items()},
         )
+        print(family, {name: tuple(tensor.shape) for name, tensor in outputs.items()}, len(weights), "arrays")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
