@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 CARD := .venv-card
+JAX := .venv-jax
 RUN := $(VENV)/bin
 
 help:  ## these lines
@@ -34,10 +35,20 @@ $(CARD)/.done: constraints-card.txt setup.cfg
 	$(CARD)/bin/python -m pip install -q -c constraints-card.txt -e '.[edge]'
 	touch $@
 
+test-jax: $(JAX)/.done  ## encoders and heads on JAX, in an environment without TensorFlow
+	KERAS_BACKEND=jax $(JAX)/bin/python -m pytest -q tests/checkpoints/test_reference.py tests/encoders/test_early_exit.py tests/layers
+
+$(JAX)/.done: constraints.txt setup.cfg
+	$(PYTHON) -m venv $(JAX)
+	$(JAX)/bin/python -m pip install -q --upgrade pip
+	$(JAX)/bin/python -m pip install -q -c constraints.txt absl-py h5py huggingface_hub jax keras pytest safetensors tokenizers
+	$(JAX)/bin/python -m pip install -q --no-deps -e .
+	touch $@
+
 check: install  ## ruff, formatting not included
 	$(RUN)/ruff check .
 
 bench: install  ## fine-tuning side by side with transformers; see bench/README.md
 	cat bench/README.md
 
-.PHONY: help install quickstart test test-all test-card check bench
+.PHONY: help install quickstart test test-all test-card test-jax check bench

@@ -1,7 +1,5 @@
 """A fine-tuned model to a `.tflite` file that carries its vocabulary and labels, checked against the model."""
 
-import contextlib
-import os
 import statistics
 import tempfile
 import time
@@ -12,6 +10,7 @@ import numpy as np
 from keras_bert_suite.checkpoints import writing
 from keras_bert_suite.edge import metadata, pipeline, quantize
 from keras_bert_suite.errors import InputError
+from keras_bert_suite.quiet import quiet
 from keras_bert_suite.tasks.saved import encode
 
 _FEATURES = {"input_word_ids": "token_ids", "input_mask": "padding_mask", "input_type_ids": "segment_ids"}
@@ -68,7 +67,7 @@ def convert(trained, quantization, lengths):
     for length, key in keys.items():
         specs = [tf.TensorSpec((1, length), tf.int32, name=name) for name in names]
         archive.add_endpoint(key, _named(serve, names), specs)
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet():
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(keys.values()))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
@@ -149,16 +148,3 @@ def _named(serve, names):
     parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
     endpoint.__signature__ = inspect.Signature(parameters)
     return endpoint
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Keeps what the converter prints from C++ off the terminal."""
-    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)

@@ -4,6 +4,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_bert_suite.errors import InputError
+from keras_bert_suite.quiet import quiet
 
 _NAMES = {"token_ids": "input_word_ids", "padding_mask": "input_mask", "segment_ids": "input_type_ids"}
 
@@ -21,9 +22,11 @@ class Runtime:
 
     def __init__(self, path, threads=None):
         try:
-            self._interpreter = Interpreter(str(path), num_threads=threads)
-            signatures = self._interpreter.get_signature_list()
-            runners = [self._interpreter.get_signature_runner(name) for name in signatures]
+            with quiet():
+                self._interpreter = Interpreter(str(path), num_threads=threads)
+                self._interpreter.allocate_tensors()
+                signatures = self._interpreter.get_signature_list()
+                runners = [self._interpreter.get_signature_runner(name) for name in signatures]
         except (ValueError, RuntimeError, OSError) as error:
             raise InputError(
                 f"{path} is no TFLite model that runs here: {' '.join(str(error).split())[:200]}"

@@ -8,6 +8,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from keras_bert_suite import Encoder
+from keras_bert_suite.checkpoints import presets, table
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -60,6 +61,8 @@ def check_encoder(name, folder, masked=True):
     if masked:
         _check_padding(encoder, inputs)
     _check_trace(encoder, inputs, found)
+    rows = table.layer_rows(encoder, presets.open_source(folder / "hf"))
+    assert sum(int(row[3].replace(",", "")) for row in rows) == encoder.count_params()
     _check_saving(encoder, inputs, found, weights, folder)
     _check_half(encoder, inputs, found)
     _check_training(encoder, inputs)

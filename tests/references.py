@@ -50,7 +50,9 @@ class Reference:
             "padding_mask": "attention_mask",
             "language_ids": "langs",
         }
-        return {ours: self.inputs[prefix + names[ours]] for ours in encoder_inputs}
+        # Where transformers was given no languages, it added none.
+        inputs = {f"{prefix}langs": np.full_like(self.inputs[f"{prefix}input_ids"], -1), **self.inputs}
+        return {ours: inputs[prefix + names[ours]] for ours in encoder_inputs}
 
     def bound(self, tag):
         """1e-5, or three times what float32 itself is off there."""

@@ -4,15 +4,17 @@ import re
 from pathlib import Path
 
 from keras_bert_suite.encoders import presets
-from tests.encoders.test_encoders import parameters
+from tests.encoders.test_encoders import count
 
 README = Path(__file__).parents[1] / "README.md"
 MARK = "<!-- presets: made by tests/test_readme.py -->\n"
 
 
 def table():
-    rows = ["| preset | parameters | from |", "|---|---|---|"]
-    rows += [f"| `{n}` | {parameters(**p['arguments']):,} | `{p['source']}` |" for n, p in presets().items()]
+    rows = ["| preset | family | parameters | from |", "|---|---|---|---|"]
+    for name, preset in presets().items():
+        source = f"`{preset['source']}`" if preset["source"] else "(a shape alone)"
+        rows.append(f"| `{name}` | {preset['family']} | {count(name):,} | {source} |")
     return "\n".join(rows) + "\n"
 
 

@@ -40,7 +40,8 @@ MAY_IMPORT = {
     },
     "evaluation": {"errors"},
     "training": {"keras", "layers", "checkpoints", "errors"},
-    "edge": {"ai_edge_litert", "tokenizers", "tasks", "checkpoints", "edge", "errors"},
+    "edge": {"ai_edge_litert", "tokenizers", "tasks", "checkpoints", "edge", "errors", "quiet"},
+    "quiet": set(),
 }
 
 
@@ -79,8 +80,7 @@ def test_setup_lists_every_package():
 def test_tools_are_short():
     for path in (ROOT / "tools").glob("*.py"):
         lines = len(path.read_text().splitlines())
-        # The bound is the design's; finetune also writes the model's card.
-        assert lines <= (130 if path.name == "finetune.py" else 110), f"{path.name} has {lines} lines"
+        assert lines < 100, f"{path.name} has {lines} lines"
 
 
 def test_arguments_are_spelled_one_way():

@@ -1,13 +1,15 @@
 """How every tool starts and ends: quiet libraries, help that a newcomer reads, one line for bad input."""
 
+import json
 import os
 import sys
 
+# Silences what TensorFlow logs while it runs; `quiet.start_tensorflow` does what it logs before it reads this.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from absl import app, flags
 
+from keras_bert_suite import quiet
 from keras_bert_suite.errors import InputError
 
 
@@ -18,9 +20,8 @@ def run(main, module):
         main: a function of no arguments, called after the flags are parsed.
         module: the tool's module; its docstring and its flags are what `--help` prints.
     """
-    name = "kbs-" + module.__name__.rpartition(".")[2]
-    if module.__spec__ is not None:
-        name = "kbs-" + module.__spec__.name.rpartition(".")[2]
+    spec = module.__spec__
+    name = "kbs-" + (spec.name if spec else module.__name__).rpartition(".")[2]
     arguments = sys.argv[1:]
     if any(argument in ("--help", "-h", "-help", "--helpshort") for argument in arguments):
         print(module.__doc__.strip().format(tool=name) + "\n\nFlags:\n" + flags.FLAGS.module_help(module))
@@ -53,6 +54,11 @@ def _fail(name, message):
     sys.exit(2)
 
 
+def settings(module, but):
+    """The values of a tool's flags, a dict by name, but those named: what makes the same result again."""
+    return {flag.name: flag.value for flag in flags.FLAGS.get_flags_for_module(module) if flag.name not in but}
+
+
 def progress(items):
     """A progress bar over a list, on standard error where that is a terminal."""
     from tqdm import tqdm
@@ -66,6 +72,7 @@ def open_model(path, threads=None):
         from keras_bert_suite.edge import pipeline
 
         return pipeline.load(path, threads=threads)
+    quiet.start_tensorflow()
     from keras_bert_suite.tasks import saved
 
     return saved.load(path)
@@ -73,8 +80,6 @@ def open_model(path, threads=None):
 
 def write_json(path, value):
     """Writes a JSON file, whole or not at all; does nothing without a path."""
-    import json
-
     from keras_bert_suite.checkpoints import writing
 
     if path:

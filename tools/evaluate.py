@@ -10,6 +10,7 @@ import sys
 
 from absl import flags
 
+from keras_bert_suite import quiet
 from keras_bert_suite.tools import command_line
 
 FLAGS = flags.FLAGS
@@ -21,6 +22,7 @@ flags.DEFINE_integer("threads", 2, "Threads of the device runtime.", lower_bound
 
 
 def main():
+    quiet.start_tensorflow()
     from keras_bert_suite.tasks import task_class
 
     model = command_line.open_model(FLAGS.model, FLAGS.threads)

@@ -10,6 +10,7 @@ import sys
 
 from absl import flags
 
+from keras_bert_suite import InputError, quiet
 from keras_bert_suite.tools import command_line
 
 FLAGS = flags.FLAGS
@@ -22,12 +23,12 @@ flags.DEFINE_string("json", None, "File for what the check found.")
 
 
 def main():
-    from keras_bert_suite import InputError
+    if not FLAGS.output.endswith(".tflite"):
+        raise InputError(f"--output={FLAGS.output}; expected a name that ends in .tflite.")
+    quiet.start_tensorflow()
     from keras_bert_suite.edge import export
     from keras_bert_suite.tasks import saved
 
-    if not FLAGS.output.endswith(".tflite"):
-        raise InputError(f"--output={FLAGS.output}; expected a name that ends in .tflite.")
     trained = saved.load(FLAGS.model)
     try:
         lengths = [int(length) for length in FLAGS.sequence_lengths or [trained.max_length]]

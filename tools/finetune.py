@@ -14,6 +14,7 @@ from pathlib import Path
 
 from absl import flags
 
+from keras_bert_suite import InputError, quiet
 from keras_bert_suite.tools import command_line
 
 FLAGS = flags.FLAGS
@@ -31,6 +32,8 @@ flags.DEFINE_float("learning_rate", 5e-5, "Highest learning rate of AdamW.", low
 flags.DEFINE_float("warmup", 0.1, "Part of the steps in which the learning rate rises.", lower_bound=0, upper_bound=1)
 flags.DEFINE_float("weight_decay", 0.01, "Decoupled decay, not on norms and biases.", lower_bound=0)
 flags.DEFINE_float("dropout", 0.1, "Dropout of the head.", lower_bound=0, upper_bound=0.9)
+flags.DEFINE_float("token_dropout", 0, "Part of the training pieces that random ones replace.", 0, 1)
+flags.DEFINE_float("entity_dropout", None, "The same within entities. Default: as --token_dropout.", 0, 1)
 flags.DEFINE_integer("max_length", 128, "Token ids of a text at most; longer texts are cut.", lower_bound=3)
 flags.DEFINE_integer("patience", 0, "Stop after so many epochs without a better metric, keep the best. 0: never.")
 flags.DEFINE_integer("seed", 0, "Seed of initialization, shuffling and dropout.")
@@ -38,11 +41,12 @@ flags.DEFINE_string("json", None, "File for the metrics.")
 
 
 def main():
+    if FLAGS.entity_dropout is not None and FLAGS.task == "classification":
+        raise InputError("--entity_dropout: classification has no entities; its texts take --token_dropout.")
+    quiet.start_tensorflow()
     import keras
 
-    from keras_bert_suite import Encoder, InputError, Tokenizer
-    from keras_bert_suite.data.batches import training_batches
-    from keras_bert_suite.tasks import saved, task_class
+    from keras_bert_suite.tasks import card, saved, task_class
     from keras_bert_suite.training import callbacks
     from keras_bert_suite.training.optimizers import adamw
 
@@ -52,39 +56,25 @@ def main():
     task = kind.from_examples(train, **({"problem": FLAGS.problem} if FLAGS.task == "classification" else {}))
     task.check(train, FLAGS.train)
     task.check(judged, FLAGS.eval)
-    tokenizer = Tokenizer.from_preset(FLAGS.encoder, lowercase=FLAGS.lowercase)
-    encoder = Encoder.from_preset(FLAGS.encoder, missing="initialize")
-    saved.check_vocabulary(tokenizer, encoder, FLAGS.encoder)
-    if FLAGS.max_length > encoder.embeddings.max_length:
-        raise InputError(
-            f"--max_length={FLAGS.max_length}; this encoder has {encoder.embeddings.max_length} positions."
-        )
-    model = task.build(encoder, FLAGS.dropout)
-    inputs = [(example["text"], example.get("pair")) for example in judged]
-    trained = saved.TaskModel(encoder, model, task, tokenizer, FLAGS.max_length, examples=inputs[: saved.EXAMPLES])
-
-    texts = [(example["text"], example.get("pair")) for example in train]
-    encodings = saved.encode(tokenizer, texts, FLAGS.max_length)
-    names = {"token_ids": "ids", "segment_ids": "segment_ids", "padding_mask": "padding_mask"}
-    features = [{name: getattr(e, names[name]) for name in encoder.input} for e in encodings]
-    targets = [task.target(example, encoding) for example, encoding in zip(train, encodings, strict=True)]
-    steps = -(-len(train) // FLAGS.batch_size)
-    model.compile(
-        adamw(FLAGS.learning_rate, steps * FLAGS.epochs, FLAGS.warmup, FLAGS.weight_decay), {"logits": task.loss()}
-    )
+    trained = saved.begin(task, FLAGS.encoder, FLAGS.max_length, FLAGS.dropout, FLAGS.lowercase)
+    inputs = saved.inputs_of(judged)
+    trained.examples = inputs[: saved.EXAMPLES]
 
     judge = callbacks.Judge(lambda: task.evaluate(judged, trained.predict(inputs)), task.main_metric, FLAGS.patience)
     output = Path(FLAGS.output)
-    own = {name: FLAGS[name].value for name in RECIPE}
-    resume = callbacks.Resume(output.with_name(f".{output.name}.training"), own, judge)
-    done = resume.restore(model)
+    settings = command_line.settings(sys.modules[__name__], but=("output", "json"))
+    resume = callbacks.Resume(output.with_name(f".{output.name}.training"), settings, judge)
+    steps = -(-len(train) // FLAGS.batch_size)
+    optimizer = adamw(FLAGS.learning_rate, steps * FLAGS.epochs, FLAGS.warmup, FLAGS.weight_decay)
+    trained.model.compile(optimizer, {"logits": task.loss()})
+    done = resume.restore(trained.model)
     if done:
         print(f"Goes on after epoch {done} of {FLAGS.epochs}.")
-    batches = training_batches(
-        features, targets, FLAGS.batch_size, FLAGS.seed, FLAGS.epochs, done, {"token_ids": tokenizer.pad_id}
-    )
-    model.fit(
-        batches,
+    entity_dropout = FLAGS.token_dropout if FLAGS.entity_dropout is None else FLAGS.entity_dropout
+    trained.model.fit(
+        trained.training_data(
+            train, FLAGS.batch_size, FLAGS.seed, FLAGS.epochs, done, FLAGS.token_dropout, entity_dropout
+        ),
         epochs=FLAGS.epochs,
         initial_epoch=done,
         steps_per_epoch=steps,
@@ -93,29 +83,11 @@ def main():
         verbose=1 if sys.stdout.isatty() else 2,
     )
     trained.figures = judge.best()
-    saved.save(trained, output, _card(own, trained.figures, len(train), len(judged)))
+    saved.save(trained, output, card.text(settings, trained.figures, len(train), len(judged)))
     resume.clear()
     command_line.write_json(FLAGS.json, trained.figures)
-    print(
-        f"{output}: " + ", ".join(f"{name} {value:.4f}" for name, value in trained.figures.items() if name != "epoch")
-    )
-
-
-RECIPE = (
-    "task encoder train eval problem columns lowercase epochs batch_size learning_rate warmup weight_decay dropout "
-    "max_length patience seed"
-).split()
-
-
-def _card(own, figures, train, judged):
-    flags_line = " ".join(f"--{name}={value}" for name, value in own.items() if value is not None)
-    rows = "".join(f"| {name} | {value:.4f} |\n" for name, value in figures.items() if name != "epoch")
-    return (
-        f"# {own['task'].replace('_', ' ').capitalize()} model\n\nFine-tuned from `{own['encoder']}` on {train} "
-        f"examples of `{own['train']}`; judged on {judged} of `{own['eval']}` after epoch {figures['epoch']}.\n\n"
-        f"| metric | value |\n|---|---|\n{rows}\n    kbs-finetune {flags_line}\n\n"
-        "Licence: that of the encoder and of the data.\n"
-    )
+    figures = (f"{name} {value:.4f}" for name, value in trained.figures.items() if name != "epoch")
+    print(f"{output}: {', '.join(figures)}")
 
 
 def console():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from keras_bert_suite.checkpoints.names import Array, Part, layer_and_leaf, theirs
 
 # The activations that layers know by name.
-ACTIVATIONS = ("gelu_erf", "gelu_tanh", "relu", "silu", "tanh")
+ACTIVATIONS = ("gelu_erf", "gelu_tanh", "relu", "relu6", "silu", "tanh")
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,27 @@ class Dialect:
             found = [replace(whole, name=name) for name in self.layer_name(path, whole.name, prefix)]
         else:
             named = theirs(layer, weight_names)
+            named = None if isinstance(named, Array) else named  # that is a variable, not a layer of several
             part = named if isinstance(named, Part) else None
             names = [] if named is None else self.layer_name(layer, named if part is None else part.name, prefix)
             found = [
-                Array(name + suffix, (1, 0) if leaf == "kernel" and suffix in self.transposed else None, part=part)
+                Array(name + suffix, (1, 0) if leaf in _MATRICES and suffix in self.transposed else None, part=part)
                 for name in names
                 for suffix in self.leaf_names.get(leaf, (f"/{leaf}",))
             ]
-        return [replace(array, name=self._renamed(array.name, family)) for array in found]
+        return [array.named(name) for array in found for name in self._renamed(array.name, family)]
 
     def _renamed(self, name, family):
-        for pattern, replacement in family.renames.get(self.name, ()):
-            name = re.sub(pattern, replacement, name)
-        return name
+        """The names that a family's renames make of one: several, likeliest first, where a replacement is several."""
+        names = [name]
+        for pattern, replacements in family.renames.get(self.name, ()):
+            replacements = (replacements,) if isinstance(replacements, str) else replacements
+            names = [re.sub(pattern, replacement, name) for name in names for replacement in replacements]
+        return list(dict.fromkeys(names))
+
+
+# Leaves that a checkpoint may keep output-major; `extra` is what a masked-LM head has beside the token table.
+_MATRICES = ("kernel", "extra")
 
 
 def _hugging_face(ours, theirs, prefix):
@@ -106,15 +114,16 @@ _GARDEN = (
 )
 
 
-_GARDEN_TABLE = "word_embeddings/embeddings"
+_GARDEN_TABLE = re.compile(r"word_embeddings?/embeddings$")
 
 
 def garden_scope(names):
     """What stands before Model Garden's names of an encoder; None where the names are not Model Garden's.
 
-    Nothing does in a functional `BertEncoder`; in a `BertEncoderV2` it is the name of the layer.
+    Nothing does in a functional `BertEncoder`; in a `BertEncoderV2` it is the name of the layer, in a
+    `MobileBERTEncoder` that of the embeddings, before which alone it stands.
     """
-    return next((name.removesuffix(_GARDEN_TABLE) for name in names if name.endswith(_GARDEN_TABLE)), None)
+    return next((_GARDEN_TABLE.sub("", name) for name in names if _GARDEN_TABLE.search(name)), None)
 
 
 _GARDEN_HEAD = re.compile(r"/(pooler_dense|logits)/(kernel|bias)$")
@@ -172,6 +181,7 @@ HUGGING_FACE = Dialect(
     layer_name=_hugging_face,
     leaf_names={
         "kernel": (".weight",),
+        "extra": (".dense.weight",),
         "bias": (".bias",),
         "embeddings": (".weight",),
         "gamma": (".weight", ".gamma"),
@@ -193,19 +203,20 @@ TENSORFLOW_1 = Dialect(
     layer_name=_tensorflow_1,
     leaf_names={
         "kernel": ("/kernel", "/output_weights"),
+        "extra": ("/extra_output_weights",),
         "bias": ("/bias", "/output_bias"),
         "embeddings": ("",),
         "gamma": ("/gamma",),
         "beta": ("/beta",),
     },
-    transposed=("/output_weights",),
+    transposed=("/output_weights", "/extra_output_weights"),
     activations={"gelu": "gelu_tanh"},
 )
 MODEL_GARDEN = Dialect(
     name="Model Garden",
     layer_name=_model_garden,
-    leaf_names={**_KERAS_LEAVES, "bias": ("/bias", "/output_bias/bias")},
-    transposed=(),
+    leaf_names={**_KERAS_LEAVES, "bias": ("/bias", "/output_bias/bias"), "extra": ("/extra_output_weights",)},
+    transposed=("/extra_output_weights",),
     activations={"gelu": "gelu_tanh"},
 )
 # The same arrays beside the params.yaml of an experiment, which has its own words for what bert_config.json says.

@@ -34,16 +34,20 @@ class Array:
 
     Args:
         name: of their array.
-        axes: the order of their axes that makes ours, or None where it is the same.
+        axes: the order of their axes that makes ours, or None where it is the same. An array of fewer axes, as where
+            a grouped layer has one group, keeps the order of those that it has.
         split: from a family's arguments to the shape of the array in our order of axes, where it has more of them
             than ours; needed to write it.
         part: the `Part` that it is of the array, or None.
+        row: which of the arrays that stand in it along an axis more than ours, from 0; without that axis it is one
+            for all. None where it is no stack.
     """
 
     name: str
     axes: tuple | None = None
     split: callable = None
     part: Part | None = None
+    row: int | None = None
 
     def read(self, array, shape, arguments):
         """Their array as ours; None where it cannot be."""
@@ -52,15 +56,28 @@ class Array:
                 return None
             array = _grouped(array, self.part, arguments)[:, self.part.index]
             array = array.reshape(-1, *array.shape[2:])
-        if self.axes is not None and array.ndim == len(self.axes):
-            array = array.transpose(self.axes)
+        if self.row is not None and array.ndim > len(shape):
+            if self.row >= len(array):
+                return None
+            array = array[self.row]
+        if self.axes is not None and array.ndim <= len(self.axes):
+            array = array.transpose(_order(self.axes, array.ndim))
         return fit(array, shape)
+
+    def named(self, name):
+        """The same under another name of theirs; one that ends in `[3]` says row 3 of an array."""
+        match = re.fullmatch(r"(.*)\[(\d+)\]", name)
+        return replace(self, name=match[1], row=int(match[2])) if match else replace(self, name=name)
 
     def write(self, array, arguments):
         """Our array as theirs, or as its part of theirs."""
         if self.split is not None:
             array = array.reshape(self.split(arguments))
-        return array if self.axes is None else array.transpose(np.argsort(self.axes))
+        return array if self.axes is None else array.transpose(np.argsort(_order(self.axes, array.ndim)))
+
+
+def _order(axes, ndim):
+    return [axis for axis in axes if axis < ndim]
 
 
 def join(parts, arguments):

@@ -69,7 +69,7 @@ class Source:
                 with contextlib.suppress(KeyError):
                     arguments[ours] = name.read(self.config)
             elif name in self.config:
-                arguments[ours] = self._activation(name) if ours == "activation" else self.config[name]
+                arguments[ours] = self._activation(name) if ours.endswith("activation") else self.config[name]
         return {**arguments, **self.overrides}
 
     def _activation(self, field):
@@ -101,7 +101,7 @@ def open_source(preset):
         return _keras_nlp_preset(text.removeprefix("keras_nlp://"))
     known = _known_presets().get(text)
     if known is not None:
-        source = open_source(known["source"])
+        source = open_source(_published(text, known))
         source.overrides = known["arguments"]
         return source
     if Path(text).is_dir():
@@ -124,7 +124,16 @@ def folder_of(preset):
     known = _known_presets().get(text)
     if known is None:
         raise InputError(f"{text!r} is no folder and no preset that keras_bert_suite.presets() lists.")
-    return folder_of(known["source"])
+    return folder_of(_published(text, known))
+
+
+def _published(name, preset):
+    if preset["source"] is None:
+        raise InputError(
+            f"No weights are published under {name!r}; for its sizes with random weights, "
+            f"{preset['family']}(**keras_bert_suite.presets()[{name!r}]['arguments'])."
+        )
+    return preset["source"]
 
 
 def fetch(address):

@@ -110,7 +110,7 @@ def hugging_face_config(encoder, dtype):
         if isinstance(theirs, Field):
             values.update(theirs.write(config[ours], config) if theirs.write else {})
         else:
-            values[theirs] = to_theirs.get(config[ours], config[ours]) if ours == "activation" else config[ours]
+            values[theirs] = to_theirs.get(config[ours], config[ours]) if ours.endswith("activation") else config[ours]
     return {
         "model_type": family.model_type,
         "architectures": [family.architectures["encoder"]],

@@ -3,33 +3,37 @@
 import numpy as np
 import tensorflow as tf
 
+MULTIPLE = 8
 
-def training_batches(features, targets, batch_size, seed, epochs, initial_epoch=0, pad_values=None, multiple=8):
+
+def training_batches(features, targets, batch_size, seed, epochs, initial_epoch=0, pad_values=None, change=None):
     """Batches of all epochs, one after another, as a `tf.data.Dataset` for `fit`.
 
-    The order of an epoch depends on `seed` and its number alone: a run that goes on at epoch 2 sees what an unbroken
+    What an epoch gives depends on `seed` and its number alone: a run that goes on at epoch 2 sees what an unbroken
     one sees.
 
     Args:
         features: a list of dicts, name to a list of integers; those of one example are of one length.
         targets: a list of `(label, weight)`; each a number, or an array whose first axis is the example's length.
         batch_size: examples a batch; the last of an epoch may be smaller.
-        seed: of the shuffling.
+        seed: of the shuffling, and of `change`.
         epochs: number of epochs.
         initial_epoch: the first epoch to give.
         pad_values: name to the value that fills; 0 where it is not named.
-        multiple: lengths are filled up to a multiple of this.
+        change: a function of an example's number, its features and a `numpy.random.Generator` that gives the
+            features to train on this time, of the same length; None for the features themselves.
 
     Returns:
-        A dataset of `(features, label, weight)`, padded to the longest example of the batch.
+        A dataset of `(features, label, weight)`, padded to the longest example of the batch and a multiple of 8.
     """
     pad_values = pad_values or {}
     lengths = [len(next(iter(feature.values()))) for feature in features]
 
-    def batch(rows):
-        length = -(-max(lengths[row] for row in rows) // multiple) * multiple
+    def batch(rows, generator):
+        length = -(-max(lengths[row] for row in rows) // MULTIPLE) * MULTIPLE
+        examples = [change(row, features[row], generator) if change else features[row] for row in rows]
         inputs = {
-            name: _padded([features[row][name] for row in rows], length, pad_values.get(name, 0), "int32")
+            name: _padded([example[name] for example in examples], length, pad_values.get(name, 0), "int32")
             for name in features[0]
         }
         labels = [np.asarray(targets[row][0]) for row in rows]
@@ -40,14 +44,15 @@ def training_batches(features, targets, batch_size, seed, epochs, initial_epoch=
 
     def all_batches():
         for epoch in range(initial_epoch, epochs):
-            order = np.random.default_rng((seed, epoch)).permutation(len(features))
+            generator = np.random.default_rng((seed, epoch))
+            order = generator.permutation(len(features))
             for start in range(0, len(order), batch_size):
-                yield batch(order[start : start + batch_size])
+                yield batch(order[start : start + batch_size], generator)
 
     def spec(array):
         return tf.TensorSpec((None,) + (None,) * (array.ndim > 1) + array.shape[2:], array.dtype)
 
-    signature = tf.nest.map_structure(spec, batch(range(min(2, len(features)))))
+    signature = tf.nest.map_structure(spec, batch(range(min(2, len(features))), np.random.default_rng(0)))
     return tf.data.Dataset.from_generator(all_batches, output_signature=signature).prefetch(2)
 
 

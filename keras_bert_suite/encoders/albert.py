@@ -72,6 +72,14 @@ class Albert(Encoder):
         "attention_dropout": "attention_probs_dropout_prob",
         "epsilon": "layer_norm_eps",
     }
+    config = {
+        "keras_nlp": {
+            "embedding_dim": "embedding_dim",
+            "num_groups": "num_groups",
+            "group_layers": "num_inner_repetitions",
+            "attention_dropout": "dropout",
+        }
+    }
     weight_names = {
         "embeddings/token": "embeddings.word_embeddings",
         "embeddings/position": "embeddings.position_embeddings",
@@ -117,7 +125,11 @@ class Albert(Encoder):
             (r"^predictions/(dense|LayerNorm)", r"cls/predictions/transform/\1"),
             (r"^predictions", "cls/predictions"),
             (r"^sop_classifier/classifier", "cls/seq_relationship"),
-        )
+        ),
+        "keras_nlp": (
+            (r"^embeddings/project", "embedding_projection"),
+            (r"^group_(\d+)/layer_(\d+)", r"group_\1_inner_layer_\2"),
+        ),
     }
     ignored_names = (r"position_ids$", r"^predictions\.decoder\.")
     architectures = {

@@ -46,6 +46,7 @@ class DistilBert(Encoder):
         "dropout": "dropout",
         "attention_dropout": "attention_dropout",
     }
+    config = {"keras_nlp": {"attention_dropout": "dropout"}}
     weight_names = {
         "embeddings/token": "embeddings.word_embeddings",
         "embeddings/position": "embeddings.position_embeddings",
@@ -74,6 +75,7 @@ class DistilBert(Encoder):
         "classification": {"pool": "first", "hidden": "relu"},
         "multiple_choice": {"pool": "first", "hidden": "relu"},
     }
+    renames = {"keras_nlp": ((r"^(token|position)_embedding/", r"token_and_position_embedding/\1_embedding/"),)}
     ignored_names = (r"^vocab_projector\.weight$",)
     architectures = {
         "encoder": "DistilBertModel",

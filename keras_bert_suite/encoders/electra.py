@@ -80,7 +80,16 @@ class Electra(Encoder):
         "epsilon": "layer_norm_eps",
     }
     # "gelu" is the exact form in the original code of this family.
-    config = {"TensorFlow 1": {"activation": Field(lambda config: config["hidden_act"].replace("gelu", "gelu_erf"))}}
+    config = {
+        "TensorFlow 1": {"activation": Field(lambda config: config["hidden_act"].replace("gelu", "gelu_erf"))},
+        # keras_nlp runs the tanh form, whatever the weights were trained with.
+        "keras_nlp": {
+            "vocab_size": "vocab_size",
+            "embedding_dim": "embedding_dim",
+            "attention_dropout": "dropout",
+            "activation": Field(lambda config: "gelu_tanh"),
+        },
+    }
     weight_names = {
         "embeddings/token": "embeddings.word_embeddings",
         "embeddings/position": "embeddings.position_embeddings",
@@ -119,9 +128,10 @@ class Electra(Encoder):
         "TensorFlow 1": (
             (r"^generator_lm_head/", "generator_predictions/"),
             (r"^discriminator_predictions/dense_prediction", "discriminator_predictions/dense_1"),
-        )
+        ),
+        "keras_nlp": ((r"^embeddings/project", "embeddings_projection"),),
     }
-    ignored_names = (r"position_ids$", r"^generator_lm_head\.weight$", r"^generator/")
+    ignored_names = (r"position_ids$", r"^generator_lm_head\.weight$", r"^generator/", r"^pooled_dense/")
     head_sources = {"masked_lm": _generator}
     architectures = {
         "encoder": "ElectraModel",

@@ -20,9 +20,11 @@ class Encoder(keras.Model):
 
     Args:
         embeddings: a layer from `token_ids`, and what else its `input_names` say, to `(batch, time, dim)`.
-        blocks: a list of layers such as `EncoderBlock`; one that is listed twice is shared.
+        blocks: a list of layers such as `EncoderBlock`; one that is listed twice is shared. One that has a number as
+            `reads` is given, as `skip`, what that block before it gave, counted from 1; 0 for the embeddings. One
+            that changes the length has a method `inputs_after(inputs, whole)`: what the blocks after it read.
         pooler: a layer from `(batch, time, dim)` to `(batch, dim)`, or None.
-        norm: a layer after the last block, or None.
+        norm: a layer after the last block, which may read what its `input_names` say; or None.
 
     Call arguments:
         inputs: a dict of integers `(batch, time)`: `token_ids`; `padding_mask`, 1 for a real token; and of
@@ -68,10 +70,9 @@ class Encoder(keras.Model):
             for name in sorted({*read, "token_ids", "padding_mask"}, key=_INPUTS.index)
         }
         x = embeddings(**{name: inputs[name] for name in _input_names(embeddings)})
-        for block in blocks:
-            x = block(x, **_block_inputs(block, inputs))
+        x = _run(blocks, x, inputs)[-1]
         if norm is not None:
-            x = norm(x)
+            x = norm(x, **_named_inputs(norm, inputs))
         outputs = {"sequence_output": x}
         if pooler is not None:
             outputs["pooled_output"] = pooler(x)
@@ -102,10 +103,13 @@ class Encoder(keras.Model):
         inputs = dict(self.input)
         x = embedded = self.embeddings(**{name: inputs[name] for name in _input_names(self.embeddings)})
         traces = []
-        for i, block in enumerate(self.blocks):
-            traces.append(Trace(block, name=f"trace_{i}")(x, **_block_inputs(block, inputs)))
-            x = traces[-1]["output"]
-        x = x if self.norm is None else self.norm(x)
+
+        def traced(block, x, given):
+            traces.append(Trace(block, name=f"trace_{len(traces)}")(x, **given))
+            return traces[-1]["output"]
+
+        x = _run(self.blocks, x, inputs, traced)[-1]
+        x = x if self.norm is None else self.norm(x, **_named_inputs(self.norm, inputs))
         outputs = {"embeddings": embedded, "blocks": traces, "sequence_output": x}
         if self.pooler is not None:
             outputs["pooled_output"] = self.pooler(x)
@@ -172,8 +176,21 @@ def _input_names(embeddings):
     return getattr(embeddings, "input_names", ("token_ids",))
 
 
-def _block_inputs(block, inputs):
-    return {name: inputs[name] for name in ("padding_mask", *getattr(block, "input_names", ()))}
+def _named_inputs(layer, inputs):
+    return {name: inputs[name] for name in getattr(layer, "input_names", ())}
+
+
+def _run(blocks, x, inputs, run=lambda block, x, given: block(x, **given)):
+    """Runs blocks in a row; gives what each gave, behind `x`."""
+    states, whole = [x], inputs
+    for block in blocks:
+        given = {"padding_mask": inputs["padding_mask"], **_named_inputs(block, inputs)}
+        if getattr(block, "reads", None) is not None:
+            given["skip"] = states[block.reads]
+        states.append(run(block, states[-1], given))
+        if hasattr(block, "inputs_after"):
+            inputs = block.inputs_after(inputs, whole)
+    return states
 
 
 def family_of(source):

@@ -6,6 +6,7 @@ CamemBERT: Martin et al. 2020, https://arxiv.org/abs/1911.03894
 
 from keras_bert_suite.checkpoints.dialects import Field
 from keras_bert_suite.encoders.encoder import Encoder
+from keras_bert_suite.errors import InputError
 from keras_bert_suite.layers import Embeddings, EncoderBlock, FeedForward, Pooler, SelfAttention
 
 
@@ -13,6 +14,15 @@ def _preset(source, num_layers, dim, vocab_size=50265, num_heads=None):
     heads = num_heads or dim // 64
     sizes = {"num_layers": num_layers, "dim": dim, "num_heads": heads, "feed_forward_dim": 4 * dim}
     return {"source": source, "lowercase": False, "arguments": {"vocab_size": vocab_size, **sizes}}
+
+
+def _position_rows(value, arguments):
+    if arguments["pad_id"] is None:
+        raise InputError(
+            "This encoder counts positions from 0, as keras_nlp's does; transformers counts them behind padding. "
+            "Write it as a preset of ours."
+        )
+    return {"max_position_embeddings": value + arguments["pad_id"] + 1}
 
 
 class Roberta(Encoder):
@@ -49,7 +59,7 @@ class Roberta(Encoder):
         "minilm_v2_l6_d768_en": _preset("hf://nreimers/MiniLMv2-L6-H768-distilled-from-RoBERTa-Large", 6, 768),
     }
     model_type = "roberta"
-    other_model_types = ("xlm-roberta", "camembert", "RobertaBackbone", "XLMRobertaBackbone")
+    other_model_types = ("xlm-roberta", "camembert", "XLMRoberta")
     prefix = "roberta"
     config_limits = {"position_embedding_type": ("absolute",), "is_decoder": (False,)}
     config_names = {
@@ -60,7 +70,7 @@ class Roberta(Encoder):
         "feed_forward_dim": "intermediate_size",
         "max_length": Field(
             lambda config: config["max_position_embeddings"] - config["pad_token_id"] - 1,
-            lambda value, arguments: {"max_position_embeddings": value + arguments["pad_id"] + 1},
+            _position_rows,
         ),
         "num_segments": "type_vocab_size",
         "pad_id": "pad_token_id",
@@ -68,6 +78,15 @@ class Roberta(Encoder):
         "dropout": "hidden_dropout_prob",
         "attention_dropout": "attention_probs_dropout_prob",
         "epsilon": "layer_norm_eps",
+    }
+    # keras_nlp leaves out what transformers adds to every token, and counts positions from 0.
+    config = {
+        "keras_nlp": {
+            "num_segments": Field(lambda config: 0),
+            "pad_id": Field(lambda config: None),
+            "pooler": Field(lambda config: None),
+            "attention_dropout": "dropout",
+        }
     }
     weight_names = {
         "embeddings/token": "embeddings.word_embeddings",
@@ -96,6 +115,7 @@ class Roberta(Encoder):
     }
     # The head predicts with the exact GELU whatever the activation of the blocks is.
     head_options = {"masked_lm": {"hidden": "gelu_erf"}, "classification": {"pool": "first", "hidden": "tanh"}}
+    renames = {"keras_nlp": ((r"^(token|position)_embedding/", r"embeddings/\1_embedding/"),)}
     ignored_names = (r"position_ids$", r"^lm_head\.decoder\.")
     architectures = {
         "encoder": "RobertaModel",

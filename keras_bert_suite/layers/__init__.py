@@ -9,28 +9,58 @@ from keras_bert_suite.layers.attention import (
     split_heads,
 )
 from keras_bert_suite.layers.base import Layer, NoNorm, activation, dense, norm, register, table
-from keras_bert_suite.layers.blocks import BlockGroup, EncoderBlock, Trace
-from keras_bert_suite.layers.embeddings import Embeddings
+from keras_bert_suite.layers.blocks import BlockGroup, ClearPadding, EncoderBlock, Trace
+from keras_bert_suite.layers.bottleneck import BottleneckBlock
+from keras_bert_suite.layers.convolution import MaskedConvolution
+from keras_bert_suite.layers.disentangled_attention import DisentangledAttention, RelativeTable
+from keras_bert_suite.layers.embeddings import Embeddings, LanguageEmbeddings, MaskedEmbeddings, TrigramEmbeddings
 from keras_bert_suite.layers.feed_forward import FeedForward, GatedFeedForward
+from keras_bert_suite.layers.grouped import GroupedDense, GroupedFeedForward, GroupedSelfAttention
+from keras_bert_suite.layers.mixed_attention import MixedAttention
+from keras_bert_suite.layers.mixing import FourierMixing
+from keras_bert_suite.layers.pooled_attention import PooledAttention, PooledBlock, Upsample
 from keras_bert_suite.layers.pooling import Pool, Pooler, UnitNorm
 from keras_bert_suite.layers.positions import RelativePositions, Rotary
+from keras_bert_suite.layers.relative_attention import Memory, RelativeAttention, StreamEmbeddings, StreamMasks
+from keras_bert_suite.layers.sparse_attention import SparseAttention
 
 __all__ = [
     "BlockGroup",
+    "BottleneckBlock",
+    "ClearPadding",
+    "DisentangledAttention",
     "Embeddings",
     "EncoderBlock",
     "FORBIDDEN",
     "FeedForward",
+    "FourierMixing",
     "GatedFeedForward",
+    "GroupedDense",
+    "GroupedFeedForward",
+    "GroupedSelfAttention",
+    "LanguageEmbeddings",
     "Layer",
+    "MaskedConvolution",
+    "MaskedEmbeddings",
+    "Memory",
+    "MixedAttention",
     "NoNorm",
     "Pool",
+    "PooledAttention",
+    "PooledBlock",
     "Pooler",
+    "RelativeAttention",
     "RelativePositions",
+    "RelativeTable",
     "Rotary",
     "SelfAttention",
+    "SparseAttention",
+    "StreamEmbeddings",
+    "StreamMasks",
     "Trace",
+    "TrigramEmbeddings",
     "UnitNorm",
+    "Upsample",
     "activation",
     "dense",
     "distances",

@@ -62,6 +62,7 @@ class SelfAttention(Layer):
         relative: a layer such as `RelativePositions`, from `(queries, keys)` counts to what is added to the scores,
             or None. One that several layers are given is shared.
         window: how far to each side a token reads; None for all of the sequence.
+        dim: width of all heads together and of the output; None for that of the input.
 
     Call arguments:
         x: `(batch, time, dim)`, what queries and keys are made of.
@@ -73,7 +74,7 @@ class SelfAttention(Layer):
         `(batch, heads, time, time)`, scaled, before the padding's mask and softmax.
 
     Raises:
-        ValueError: `num_heads` does not divide the width of the input, or `num_key_value_heads` not `num_heads`.
+        ValueError: `num_heads` does not divide the width of all heads, or `num_key_value_heads` not `num_heads`.
     """
 
     def __init__(
@@ -85,16 +86,17 @@ class SelfAttention(Layer):
         rotary=None,
         relative=None,
         window=None,
+        dim=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.num_heads, self.dropout, self.use_bias = num_heads, dropout, use_bias
         self.num_key_value_heads = num_key_value_heads or num_heads
-        self.rotary, self.relative, self.window = rotary, relative, window
+        self.rotary, self.relative, self.window, self.dim = rotary, relative, window, dim
         self.drop = keras.layers.Dropout(dropout)
 
     def build(self, x_shape, padding_mask_shape=None, value_shape=None):
-        dim = x_shape[-1]
+        dim = self.dim or x_shape[-1]
         if dim % self.num_heads:
             raise ValueError(f"Received num_heads={self.num_heads} for a width of {dim}; it must divide the width.")
         if self.num_heads % self.num_key_value_heads:
@@ -103,7 +105,7 @@ class SelfAttention(Layer):
             )
         narrow = dim // self.num_heads * self.num_key_value_heads
         shapes = {"query": (x_shape, dim), "key": (x_shape, narrow), "value": (value_shape or x_shape, narrow)}
-        for name, (shape, units) in {**shapes, "output": (x_shape, dim)}.items():
+        for name, (shape, units) in {**shapes, "output": ((*x_shape[:-1], dim), dim)}.items():
             layer = dense(units, name, use_bias=self.use_bias)
             layer.build(shape)
             setattr(self, f"{name}_dense", layer)

@@ -138,6 +138,11 @@ class NoNorm(Layer):
         return x * ops.cast(self.gamma, x.dtype) + ops.cast(self.beta, x.dtype)
 
 
+def masked(x, padding_mask):
+    """Vectors, `(batch, time, dim)`, that are zero where the mask, `(batch, time)` or None, is."""
+    return x if padding_mask is None else x * ops.expand_dims(ops.cast(padding_mask, x.dtype), -1)
+
+
 def initializer():
     """BERT's initializer: a normal distribution with deviation 0.02, cut at two deviations."""
     return keras.initializers.TruncatedNormal(stddev=0.02)

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_bert_suite.layers.base import Layer, norm, register
+from keras_bert_suite.layers.base import Layer, masked, norm, register
 
 
 @register
@@ -22,9 +22,9 @@ class EncoderBlock(Layer):
         order: `"post"` (BERT) or `"pre"` (the norm before each part).
         norm: kind of norm, see `keras_bert_suite.layers.norm`; or a pair, for attention and for feed-forward.
         epsilon: of the norms.
-        dropout: rate on what each part adds.
+        dropout: rate on what each part adds; or a pair, for attention and for feed-forward.
         convolution: a layer that is called with `(x, padding_mask)` and whose result is added to the block's and
-            normalized, as DeBERTa-v2 does in its first block; or None.
+            normalized, and padding set to zero, as DeBERTa-v2 does in its first block; or None.
 
     Call arguments:
         x: `(batch, time, dim)`.
@@ -52,7 +52,8 @@ class EncoderBlock(Layer):
             raise ValueError(f'Received order={order!r}; expected "post" or "pre".')
         self.attention, self.feed_forward, self.convolution = attention, feed_forward, convolution
         self.order, self.norm, self.epsilon, self.dropout = order, norm, epsilon, dropout
-        self.drop = keras.layers.Dropout(dropout)
+        rates = dropout if isinstance(dropout, (list, tuple)) else (dropout, dropout)
+        self.attention_drop, self.feed_forward_drop = (keras.layers.Dropout(rate) for rate in rates)
 
     @property
     def input_names(self):
@@ -77,12 +78,13 @@ class EncoderBlock(Layer):
     def call(self, x, padding_mask=None, trace=False, **inputs):
         pre, given = self.order == "pre", x
         attended = self.attention(_normed(self.attention_norm, x) if pre else x, padding_mask=padding_mask, **inputs)
-        x = x + self.drop(attended["output"])
+        x = x + self.attention_drop(attended["output"])
         x = x if pre else _normed(self.attention_norm, x)
-        x = x + self.drop(self.feed_forward(_normed(self.feed_forward_norm, x) if pre else x))
+        x = x + self.feed_forward_drop(self.feed_forward(_normed(self.feed_forward_norm, x) if pre else x))
         x = x if pre else _normed(self.feed_forward_norm, x)
         if self.convolution is not None:
             x = self.convolution_norm(x + self.convolution(given, padding_mask=padding_mask))
+            x = masked(x, padding_mask)
         return {**attended, "output": x} if trace else x
 
 
@@ -145,3 +147,24 @@ class Trace(Layer):
 
     def call(self, x, padding_mask=None, **inputs):
         return self.block(x, padding_mask=padding_mask, trace=True, **inputs)
+
+    def compute_output_spec(self, x, padding_mask=None, **inputs):
+        return self.block.compute_output_spec(x, padding_mask=padding_mask, trace=True, **inputs)
+
+
+@register
+class ClearPadding(Layer):
+    """Vectors that are zero where padding is, as what stands after the last block of an encoder.
+
+    Call arguments:
+        x: `(batch, time, dim)`.
+        padding_mask: `(batch, time)`, 1 for a real token.
+
+    Returns:
+        `(batch, time, dim)`.
+    """
+
+    input_names = ("padding_mask",)
+
+    def call(self, x, padding_mask):
+        return masked(x, padding_mask)

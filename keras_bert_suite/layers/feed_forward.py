@@ -1,5 +1,7 @@
 """The position-wise half of a block."""
 
+import keras
+
 from keras_bert_suite.layers.base import Layer, activation, dense, register
 
 
@@ -10,6 +12,7 @@ class FeedForward(Layer):
     Args:
         units: width between the two layers.
         activation: a name that `keras_bert_suite.layers.activation` knows.
+        dropout: rate after the activation.
 
     Call arguments:
         x: `(batch, time, dim)`.
@@ -18,9 +21,10 @@ class FeedForward(Layer):
         `(batch, time, dim)`.
     """
 
-    def __init__(self, units, activation="gelu_erf", **kwargs):
+    def __init__(self, units, activation="gelu_erf", dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        self.units, self.activation = units, activation
+        self.units, self.activation, self.dropout = units, activation, dropout
+        self.drop = keras.layers.Dropout(dropout)
 
     def build(self, x_shape):
         self.intermediate = dense(self.units, "intermediate", activation(self.activation))
@@ -29,7 +33,7 @@ class FeedForward(Layer):
         self.output_dense.build((*x_shape[:-1], self.units))
 
     def call(self, x):
-        return self.output_dense(self.intermediate(x))
+        return self.output_dense(self.drop(self.intermediate(x)))
 
 
 @register

@@ -9,6 +9,8 @@ import numpy as np
 from keras import ops
 
 from keras_bert_suite.checkpoints import loading, presets, writing
+from keras_bert_suite.data.batches import training_batches
+from keras_bert_suite.data.token_dropout import TokenDropout
 from keras_bert_suite.encoders import Encoder
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.tasks import task_class
@@ -16,6 +18,7 @@ from keras_bert_suite.tasks.decoding import decode
 from keras_bert_suite.tokenizers import Tokenizer
 
 EXAMPLES = 32
+_FEATURES = {"token_ids": "ids", "segment_ids": "segment_ids", "padding_mask": "padding_mask"}
 
 
 @dataclass
@@ -39,6 +42,29 @@ class TaskModel:
     max_length: int
     figures: dict = field(default_factory=dict)
     examples: list = field(default_factory=list)
+
+    def training_data(
+        self, examples, batch_size, seed, epochs, initial_epoch=0, token_dropout=0.0, entity_dropout=0.0
+    ):
+        """Labelled examples as the batches of all epochs, for `fit`.
+
+        Args:
+            examples: what the task's `read` gives.
+            batch_size: examples a batch.
+            seed: of the shuffling and of the token dropout.
+            epochs: number of epochs.
+            initial_epoch: the first epoch to give.
+            token_dropout: the probability of a piece to give way to a random one; see `data.token_dropout`.
+            entity_dropout: that of a piece of an entity.
+        """
+        encodings = encode(self.tokenizer, inputs_of(examples), self.max_length)
+        features = [{name: getattr(e, _FEATURES[name]) for name in self.encoder.input} for e in encodings]
+        targets = [self.task.target(example, e) for example, e in zip(examples, encodings, strict=True)]
+        change = None
+        if token_dropout or entity_dropout:
+            change = TokenDropout(self.tokenizer, examples, encodings, token_dropout, entity_dropout)
+        pads = {"token_ids": self.tokenizer.pad_id or 0}
+        return training_batches(features, targets, batch_size, seed, epochs, initial_epoch, pads, change)
 
     def scores(self, logits):
         """Logits, an array, to what decoding reads."""
@@ -69,6 +95,11 @@ class TaskModel:
         return {name: arrays[name] for name in self.encoder.input}
 
 
+def inputs_of(examples):
+    """Labelled examples as a list of `(text, pair)`."""
+    return [(example["text"], example.get("pair")) for example in examples]
+
+
 def encode(tokenizer, inputs, max_length):
     """A list of `(text, pair)` as a list of `Encoding`."""
     if not inputs:
@@ -78,6 +109,28 @@ def encode(tokenizer, inputs, max_length):
     if any(paired) and not all(paired):
         raise InputError(f"{sum(paired)} of {len(inputs)} inputs are pairs; expected all or none.")
     return tokenizer.encode_batch(texts, pairs if all(paired) else None, max_length)
+
+
+def begin(task, preset, max_length, dropout=0.1, lowercase=None):
+    """A `TaskModel` to be trained: a pre-trained encoder with a new head.
+
+    Args:
+        task: the task.
+        preset: where the encoder and its tokenizer are; see `Encoder.from_preset`.
+        max_length: ids that a text is cut to.
+        dropout: of the head.
+        lowercase: whether to lower the case of texts; None for as the checkpoint says.
+
+    Raises:
+        InputError: the encoder has fewer positions, or its vocabulary is another's.
+    """
+    tokenizer = Tokenizer.from_preset(preset, lowercase=lowercase)
+    encoder = Encoder.from_preset(preset, missing="initialize")
+    check_vocabulary(tokenizer, encoder, preset)
+    positions = encoder.embeddings.max_length
+    if positions and max_length > positions:
+        raise InputError(f"Received max_length={max_length}; the encoder of {preset} has {positions} positions.")
+    return TaskModel(encoder, task.build(encoder, dropout), task, tokenizer, max_length)
 
 
 def save(trained, folder, card):
