@@ -77,7 +77,13 @@ class FNet(Encoder):
         )
     }
     # The last two: cosines and sines, where transformers multiplies by them.
-    ignored_names = (r"position_ids$", r"^cls\.predictions\.decoder\.", r"dft_mat_hidden$", r"dft_mat_seq$")
+    ignored_names = (
+        r"position_ids$",
+        r"token_type_ids$",
+        r"^cls\.predictions\.decoder\.",
+        r"dft_mat_hidden$",
+        r"dft_mat_seq$",
+    )
     architectures = {
         "encoder": "FNetModel",
         "masked_lm": "FNetForMaskedLM",

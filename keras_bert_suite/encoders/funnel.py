@@ -81,8 +81,10 @@ def _block_names(ours, theirs):
 class Funnel(Encoder):
     """Funnel-Transformer encoder; the defaults are `funnel_small_en`. There is no pooler.
 
-    Before each group but the first, the sequence is pooled to half of its length. A sequence must be longer than two
-    tokens wherever it is pooled. `segment_ids` are 2 for the first token, which is of every segment.
+    Before each group but the first, the sequence is pooled to half of its length; it must be longer than two tokens
+    there. The last real token may be pooled with padding, and the pair is masked then, so that results depend a little
+    on how a sequence is padded: in the original as here. `segment_ids` are 2 for the first token, which is of every
+    segment.
 
     Args:
         vocab_size: number of token ids.

@@ -70,8 +70,8 @@ class Pooling(Layer):
 class PooledAttention(Layer):
     """Self-attention by content, distance and segment over a sequence that was pooled.
 
-    Distances are those of the sequence before any pooling. The two forms of the paper, by shift and factorized, are the same
-    function; this is the former.
+    Distances are those of the sequence before any pooling. The two forms of the paper, by shift and factorized, are
+    the same function; this is the former.
 
     Args:
         num_heads: number of heads.

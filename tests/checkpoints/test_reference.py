@@ -200,3 +200,8 @@ def test_a_config_that_is_not_supported_is_named(field, value, message, shared, 
     (tmp_path / "config.json").write_text(json.dumps({**config, field: value}))
     with pytest.raises(InputError, match=message):
         Encoder.from_preset(tmp_path)
+
+
+def test_sizes_without_published_weights_are_named():
+    with pytest.raises(InputError, match="No weights are published under 'mobilebert_tiny_en_uncased'"):
+        Encoder.from_preset("mobilebert_tiny_en_uncased")

@@ -31,11 +31,23 @@ ROTARY = {"vocab_size": 61, "hidden_size": 24, "num_attention_heads": 3, "interm
 ROWS = {
     "albert": {**BERT, "embedding_size": 16, "num_hidden_layers": 4, "num_hidden_groups": 2, "inner_group_num": 2},
     "bert": BERT,
+    "convbert": {**BERT, "embedding_size": 16, "num_attention_heads": 4, "head_ratio": 2, "conv_kernel_size": 3,
+                 "num_groups": 2},
+    "deberta": {**BERT, "type_vocab_size": 0, "relative_attention": True, "pos_att_type": ["c2p", "p2c"],
+                "position_biased_input": False, "max_relative_positions": -1},
+    "deberta-v2": {**BERT, "type_vocab_size": 0, "relative_attention": True, "pos_att_type": ["c2p", "p2c"],
+                   "position_biased_input": False, "position_buckets": 4, "share_att_key": False,
+                   "norm_rel_ebd": "layer_norm", "conv_kernel_size": 3, "conv_act": "gelu"},
     "distilbert": {"vocab_size": 61, "dim": 24, "n_layers": 2, "n_heads": 3, "hidden_dim": 40, "dropout": 0.0,
                    "attention_dropout": 0.0, "max_position_embeddings": 32},
     "electra": {**BERT, "embedding_size": 16},
     "eurobert": {**ROTARY, "num_hidden_layers": 2, "num_attention_heads": 6, "num_key_value_heads": 2,
                  "pad_token_id": 0, "max_position_embeddings": 64},
+    "fnet": BERT,
+    "funnel": {"vocab_size": 61, "d_model": 24, "n_head": 3, "d_head": 8, "d_inner": 40, "block_sizes": [1, 2],
+               "num_decoder_layers": 1, "hidden_dropout": 0.0, "attention_dropout": 0.0},
+    "mobilebert": {**BERT, "hidden_size": 32, "embedding_size": 16, "num_attention_heads": 4,
+                   "intra_bottleneck_size": 24, "num_feedforward_networks": 2, "classifier_activation": True},
     "modernbert": {**ROTARY, "num_hidden_layers": 4, "local_attention": 8, "pad_token_id": 0, "bos_token_id": 1,
                    "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2, "max_position_embeddings": 64,
                    "norm_bias": True, "mlp_bias": True},
@@ -43,6 +55,13 @@ ROWS = {
     "nomic_bert": {**BERT, "max_position_embeddings": 64},
     "roberta": {**BERT, "pad_token_id": 1},
     "roformer": {**BERT, "embedding_size": 16, "rotary_value": True},
+    "squeezebert": {**BERT, "embedding_size": 24, "q_groups": 2, "k_groups": 4, "v_groups": 1,
+                    "post_attention_groups": 2, "intermediate_groups": 4, "output_groups": 2,
+                    "num_attention_heads": 3},
+    "xlm": {"vocab_size": 61, "emb_dim": 24, "n_layers": 2, "n_heads": 3, "n_langs": 3, "use_lang_emb": True,
+            "max_position_embeddings": 32, "dropout": 0.0, "attention_dropout": 0.0, "pad_token_id": 2},
+    "xlnet": {"vocab_size": 61, "d_model": 24, "n_layer": 2, "n_head": 3, "d_inner": 40, "dropout": 0.0,
+              "clamp_len": 5, "pad_token_id": 5},
     "xlm-roberta-xl": {**BERT, "pad_token_id": 1},
 }  # fmt: skip
 
@@ -56,7 +75,7 @@ def inputs_of(model, vocab_size):
         "token_ids": np.where(mask, ids, pad_id if pad_id is not None else 0).astype("int32"),
         "padding_mask": mask,
     }
-    if getattr(model.config, "type_vocab_size", 0) > 1:
+    if getattr(model.config, "type_vocab_size", 0) > 1 or model.config.model_type == "xlnet":
         inputs["segment_ids"] = (np.arange(12) > 4).astype("int32") * mask
     if getattr(model.config, "n_langs", 0) > 1:
         inputs["language_ids"] = np.ones_like(ids)
@@ -70,9 +89,10 @@ def main(families):
         model = transformers.AutoModel.from_config(config, attn_implementation="eager").eval()
         with torch.no_grad():
             for name, parameter in model.named_parameters():
-                scale = name.lower().split(".")[-2].replace("_", "")
-                offset = 1.0 if "norm" in scale and name.endswith("weight") else 0.0
-                parameter.copy_(offset + 0.3 * torch.randn_like(parameter))
+                offset = 1.0 if "norm" in name.lower().rpartition(".")[0] and name.endswith("weight") else 0.0
+                # Matrices keep the size of what they are applied to: NoNorm's networks would else grow without bound.
+                scale = parameter.shape[1] ** -0.5 if parameter.ndim > 1 else 0.3
+                parameter.copy_(offset + scale * torch.randn_like(parameter))
             with tempfile.TemporaryDirectory() as folder:
                 model.save_pretrained(folder)
                 weights = load_file(Path(folder) / "model.safetensors")
