@@ -230,6 +230,7 @@ class MobileBert(Encoder):
         ),
         # The feed-forwards of a block are numbered there, the last one too, which here has a name without a number.
         "Model Garden": (
+            (r"^(bert/)?mobilebert/cls/", r"\1cls/"),
             (r"^mobilebert/embeddings/word_embeddings", "word_embedding"),
             (r"^mobilebert/embeddings/token_type_embeddings", "type_embedding"),
             (r"^mobilebert/embeddings/position_embeddings", "position_embedding"),

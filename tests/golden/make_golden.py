@@ -44,7 +44,7 @@ ROWS = {
     "eurobert": {**ROTARY, "num_hidden_layers": 2, "num_attention_heads": 6, "num_key_value_heads": 2,
                  "pad_token_id": 0, "max_position_embeddings": 64},
     "fnet": BERT,
-    "funnel": {"vocab_size": 61, "d_model": 24, "n_head": 3, "d_head": 8, "d_inner": 40, "block_sizes": [1, 2],
+    "funnel": {"vocab_size": 61, "d_model": 24, "n_head": 3, "d_head": 8, "d_inner": 40, "block_sizes": [1, 2], "block_repeats": [1, 1],
                "num_decoder_layers": 1, "hidden_dropout": 0.0, "attention_dropout": 0.0},
     "mobilebert": {**BERT, "hidden_size": 32, "embedding_size": 16, "num_attention_heads": 4,
                    "intra_bottleneck_size": 24, "num_feedforward_networks": 2, "classifier_activation": True},
@@ -75,8 +75,10 @@ def inputs_of(model, vocab_size):
         "token_ids": np.where(mask, ids, pad_id if pad_id is not None else 0).astype("int32"),
         "padding_mask": mask,
     }
-    if getattr(model.config, "type_vocab_size", 0) > 1 or model.config.model_type == "xlnet":
+    if getattr(model.config, "type_vocab_size", 0) > 1 or model.config.model_type in ("funnel", "xlnet"):
         inputs["segment_ids"] = (np.arange(12) > 4).astype("int32") * mask
+    if model.config.model_type == "funnel":
+        inputs["segment_ids"][:, 0] = 2  # the segment of its first token
     if getattr(model.config, "n_langs", 0) > 1:
         inputs["language_ids"] = np.ones_like(ids)
     return inputs
@@ -85,8 +87,9 @@ def inputs_of(model, vocab_size):
 def main(families):
     for family in families or ROWS:
         torch.manual_seed(0)
-        config = transformers.AutoConfig.for_model(family, **ROWS[family])
-        model = transformers.AutoModel.from_config(config, attn_implementation="eager").eval()
+        config = transformers.AutoConfig.for_model(family, attn_implementation="eager", **ROWS[family])
+        classes = transformers.MODEL_MAPPING[type(config)]
+        model = (classes[0] if isinstance(classes, tuple) else classes)._from_config(config).eval()
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 offset = 1.0 if "norm" in name.lower().rpartition(".")[0] and name.endswith("weight") else 0.0
