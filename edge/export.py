@@ -11,7 +11,7 @@ from keras_bert_suite.checkpoints import writing
 from keras_bert_suite.edge import metadata, pipeline, quantize
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.quiet import quiet
-from keras_bert_suite.tasks.saved import encode
+from keras_bert_suite.tasks.saved import NO_LANGUAGE, encode
 
 _FEATURES = {"input_word_ids": "token_ids", "input_mask": "padding_mask", "input_type_ids": "segment_ids"}
 
@@ -30,21 +30,22 @@ def export(trained, path, quantization="dynamic_int8", lengths=(128,), license="
         InputError: the model needs an operation that is not built into the runtime, or a length is out of reach.
     """
     lengths = sorted(set(lengths), reverse=True)
-    positions = trained.encoder.embeddings.max_length
-    if lengths[-1] < 3 or lengths[0] > positions:
+    positions = trained.encoder.max_length
+    if lengths[-1] < 3 or (positions and lengths[0] > positions):
         raise InputError(f"Received sequence lengths {lengths}; expected 3 to {positions}, the encoder's positions.")
+    tokenizer, files = metadata.tokenizer_files(trained.tokenizer)
     about = {
         "version": 1,
         "task": trained.task.config,
         "lengths": sorted(lengths),
         "max_length": min(lengths[0], trained.max_length),
-        "tokenizer": trained.tokenizer.settings,
+        "tokenizer": tokenizer,
         "quantization": quantization,
         "figures": trained.figures,
         "license": license,
     }
     content = convert(trained, quantization, lengths)
-    whole = metadata.add(content, about, trained.tokenizer.vocabulary, trained.task.labels)
+    whole = metadata.add(content, about, files, trained.task.labels)
     with writing.new_file(path) as temporary, open(temporary, "wb") as file:
         file.write(whole)
 
@@ -58,6 +59,8 @@ def convert(trained, quantization, lengths):
 
     def serve(*arrays):
         features = {_FEATURES[name]: array for name, array in zip(names, arrays, strict=True)}
+        if "language_ids" in trained.encoder.input:
+            features["language_ids"] = keras.ops.full_like(arrays[0], NO_LANGUAGE)
         return {"scores": trained.task.scores(trained.model(features, training=False)["logits"])}
 
     archive = keras.export.ExportArchive()
@@ -112,10 +115,13 @@ def check(trained, path, threads=2):
     encodings = encode(trained.tokenizer, inputs, device.max_length)
     differences, agreements = [], []
     for encoding in encodings:
-        arrays = trained.tokenizer.arrays([encoding])
-        features = {name: arrays[name] for name in trained.encoder.input}
+        length = device.runtime.length_for(len(encoding.ids))
+        features = trained.features([encoding], length)
         keras_scores = trained.scores(trained.model.predict_on_batch(features)["logits"])[0]
-        device_scores = device.runtime.run(arrays)
+        device_scores = device.runtime.run(trained.tokenizer.arrays([encoding], length))
+        if keras_scores.ndim == 2:
+            real = trained.tokenizer.place(encoding, length)
+            keras_scores, device_scores = keras_scores[real], device_scores[real]
         differences.append(float(np.abs(keras_scores - device_scores).max()))
         agreements.append(np.mean(keras_scores.argmax(-1) == device_scores.argmax(-1)))
     return {

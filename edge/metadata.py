@@ -14,6 +14,7 @@ import zipfile
 import flatbuffers
 
 from keras_bert_suite.errors import InputError
+from keras_bert_suite.tokenizers import Tokenizer
 
 ABOUT = "keras_bert_suite.json"
 VOCABULARY, LABELS = "vocab.txt", "labels.txt"
@@ -26,13 +27,35 @@ _LABELS_FILE, _VOCABULARY_FILE = 2, 5  # of the enumeration AssociatedFileType
 _BERT_TOKENIZER = 4  # of the union ProcessUnitOptions
 
 
-def add(model, about, vocabulary, labels):
+def tokenizer_files(tokenizer):
+    """What `keras_bert_suite.json` says of a tokenizer, and the files that it is kept in.
+
+    A BERT tokenizer is its vocabulary and a few settings, which MediaPipe reads too; any other is its own files.
+
+    Returns:
+        `(about, files)`: a dict; a dict from names to texts.
+    """
+    if tokenizer.kind == "wordpiece" and tokenizer.settings["convention"] == "bert":
+        return tokenizer.settings, {VOCABULARY: "".join(piece + "\n" for piece in tokenizer.vocabulary)}
+    files = tokenizer.files()
+    return {"files": sorted(files)}, files
+
+
+def tokenizer_of(files):
+    """The `Tokenizer` of the files that `read` gave."""
+    about = files[ABOUT]["tokenizer"]
+    if "files" in about:
+        return Tokenizer.from_files({name: files[name] for name in about["files"]})
+    return Tokenizer(files[VOCABULARY].removesuffix("\n").split("\n"), **about)
+
+
+def add(model, about, tokenizer, labels):
     """A model with its metadata and its files.
 
     Args:
         model: the bytes of a `.tflite`, as the converter gives.
         about: what `keras_bert_suite.json` holds, a dict.
-        vocabulary: the pieces of the tokenizer.
+        tokenizer: the files of the tokenizer, names to texts.
         labels: the labels, in the order of the output's last axis.
 
     Returns:
@@ -44,10 +67,10 @@ def add(model, about, vocabulary, labels):
     graph = content.subgraphs[0]
     names = [graph.tensors[i].name.decode() for i in graph.inputs]
     inputs = [next(value for part, value in _INPUTS.items() if part in name) for name in names]
-    _add_buffer(content, _metadata(about, inputs))
+    _add_buffer(content, _metadata(about, inputs, VOCABULARY if "files" not in about["tokenizer"] else None))
     _share_scales(content)
     files = {
-        VOCABULARY: "".join(piece + "\n" for piece in vocabulary),
+        **tokenizer,
         LABELS: "".join(label + "\n" for label in labels),
         ABOUT: json.dumps(about, indent=1, ensure_ascii=False),
     }
@@ -111,18 +134,19 @@ def _add_buffer(content, metadata):
     content.metadata = [*(content.metadata or []), entry]
 
 
-def _metadata(about, inputs):
-    builder = flatbuffers.Builder(1024)
-    vocabulary = _file(builder, VOCABULARY, "Vocabulary of the tokenizer.", _VOCABULARY_FILE)
-    options = _table(builder, 1, {0: _vector(builder, [vocabulary])})
-    unit = _table(builder, 2, {1: options}, {0: _BERT_TOKENIZER})
+def _metadata(about, inputs, vocabulary):
+    builder, units = flatbuffers.Builder(1024), {}
+    if vocabulary is not None:
+        file = _file(builder, vocabulary, "Vocabulary of the tokenizer.", _VOCABULARY_FILE)
+        options = _table(builder, 1, {0: _vector(builder, [file])})
+        units = {5: _vector(builder, [_table(builder, 2, {1: options}, {0: _BERT_TOKENIZER})])}
     tensors = [_tensor(builder, name, text) for name, text in inputs]
     labels = _file(builder, LABELS, "Labels, in the order of the scores.", _LABELS_FILE)
     output = _tensor(builder, "probability", "The score of each label.", [labels])
     graph = _table(
         builder,
         10,
-        {2: _vector(builder, tensors), 3: _vector(builder, [output]), 5: _vector(builder, [unit])},
+        {2: _vector(builder, tensors), 3: _vector(builder, [output]), **units},
     )
     texts = {
         0: about["task"]["name"],

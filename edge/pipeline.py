@@ -4,7 +4,6 @@ from keras_bert_suite.edge import metadata
 from keras_bert_suite.edge.runtime import Runtime
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.tasks.decoding import decode
-from keras_bert_suite.tokenizers import Tokenizer
 
 
 class Pipeline:
@@ -24,13 +23,15 @@ class Pipeline:
         if about["version"] != 1:
             raise InputError(f"{path} has metadata of version {about['version']}; this package reads version 1.")
         self.task, self.max_length, self.about = about["task"], about["max_length"], about
-        self.tokenizer = Tokenizer(files[metadata.VOCABULARY].removesuffix("\n").split("\n"), **about["tokenizer"])
+        self.tokenizer = metadata.tokenizer_of(files)
         self.runtime = Runtime(path, threads)
 
     def __call__(self, text, pair=None):
         """The answer to a text, or a pair of texts, a dict as `tasks.decoding.decode` gives."""
         encoding = self.tokenizer.encode(text, pair, self.max_length)
-        scores = self.runtime.run(self.tokenizer.arrays([encoding]))
+        length = self.runtime.length_for(len(encoding.ids))
+        scores = self.runtime.run(self.tokenizer.arrays([encoding], length))
+        scores = scores[self.tokenizer.place(encoding, length)] if scores.ndim == 2 else scores
         return decode(self.task, scores, encoding, text)
 
     def predict(self, inputs, progress=iter):

@@ -1,6 +1,5 @@
 """Runs a `.tflite` file, by the shortest signature that fits: arrays in, scores out. numpy and LiteRT."""
 
-import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_bert_suite.errors import InputError
@@ -40,26 +39,22 @@ class Runtime:
     def _length(runner):
         return int(next(iter(runner.get_input_details().values()))["shape"][1])
 
+    def length_for(self, time):
+        """The shortest of `lengths` that takes so many ids."""
+        length = next((length for length in self.lengths if length >= time), None)
+        if length is None:
+            raise InputError(f"Received {time} ids; the longest signature takes {self.lengths[-1]}.")
+        return length
+
     def run(self, arrays):
         """Scores of one text.
 
         Args:
-            arrays: `token_ids`, `padding_mask` and `segment_ids`, int32 `(1, time)`; `time` at most the longest
-                signature.
+            arrays: `token_ids`, `padding_mask` and `segment_ids`, int32 `(1, time)`; `time` one of `lengths`.
 
         Returns:
             `(labels,)`, or `(time, labels)`, float32.
         """
-        time = arrays["token_ids"].shape[1]
-        length = next((length for length in self.lengths if length >= time), None)
-        if length is None:
-            raise InputError(f"Received {time} ids; the longest signature takes {self.lengths[-1]}.")
-        runner = self._runners[length]
+        runner = self._runners[arrays["token_ids"].shape[1]]
         wanted = runner.get_input_details()
-        filled = {
-            _NAMES[name]: np.pad(array, ((0, 0), (0, length - time))).astype("int32")
-            for name, array in arrays.items()
-            if _NAMES[name] in wanted
-        }
-        scores = runner(**filled)["scores"][0]
-        return scores[:time] if scores.ndim == 2 else scores
+        return runner(**{_NAMES[name]: array for name, array in arrays.items() if _NAMES[name] in wanted})["scores"][0]

@@ -8,7 +8,6 @@ import importlib
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Bert": "keras_bert_suite.encoders",
     "Encoder": "keras_bert_suite.encoders",
     "InputError": "keras_bert_suite.errors",
     "Tokenizer": "keras_bert_suite.tokenizers",
@@ -22,6 +21,9 @@ __all__ = ["__version__", *_PUBLIC]
 def __getattr__(name):
     if name in _PUBLIC:
         return getattr(importlib.import_module(_PUBLIC[name]), name)
+    # The families, of which encoders/__init__.py has the only list.
+    if name[0].isupper() and name in (families := importlib.import_module("keras_bert_suite.encoders").FAMILIES):
+        return families[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

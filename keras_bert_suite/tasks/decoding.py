@@ -48,6 +48,8 @@ def entities(scores, encoding, text, labels):
         best = int(np.argmax(scores[first]))
         prefix, _, label = labels[best].partition("-")
         start, end = encoding.offsets[first][0], encoding.offsets[last][1]
+        # Pieces of some tokenizers begin with the space before the word.
+        start += len(text[start:end]) - len(text[start:end].lstrip())
         if prefix == "O":
             open_label = None
             continue

@@ -18,6 +18,8 @@ from keras_bert_suite.tasks.decoding import decode
 from keras_bert_suite.tokenizers import Tokenizer
 
 EXAMPLES = 32
+# What language embeddings are given where a tokenizer says nothing of languages: none is added.
+NO_LANGUAGE = -1
 _FEATURES = {"token_ids": "ids", "segment_ids": "segment_ids", "padding_mask": "padding_mask"}
 
 
@@ -57,14 +59,18 @@ class TaskModel:
             token_dropout: the probability of a piece to give way to a random one; see `data.token_dropout`.
             entity_dropout: that of a piece of an entity.
         """
-        encodings = encode(self.tokenizer, inputs_of(examples), self.max_length)
-        features = [{name: getattr(e, _FEATURES[name]) for name in self.encoder.input} for e in encodings]
+        encodings, inputs = encode(self.tokenizer, inputs_of(examples), self.max_length), self.encoder.input
+        features = [
+            {name: getattr(e, _FEATURES[name]) if name in _FEATURES else [NO_LANGUAGE] * len(e.ids) for name in inputs}
+            for e in encodings
+        ]
         targets = [self.task.target(example, e) for example, e in zip(examples, encodings, strict=True)]
         change = None
         if token_dropout or entity_dropout:
             change = TokenDropout(self.tokenizer, examples, encodings, token_dropout, entity_dropout)
-        pads = {"token_ids": self.tokenizer.pad_id or 0}
-        return training_batches(features, targets, batch_size, seed, epochs, initial_epoch, pads, change)
+        pads = {"token_ids": self.tokenizer.pad_id or 0, "language_ids": NO_LANGUAGE}
+        side = self.tokenizer.padding_side
+        return training_batches(features, targets, batch_size, seed, epochs, initial_epoch, pads, change, side)
 
     def scores(self, logits):
         """Logits, an array, to what decoding reads."""
@@ -85,6 +91,8 @@ class TaskModel:
             arrays = self.features([encodings[row] for row in rows])
             scores = self.scores(self.model.predict_on_batch(arrays)["logits"])
             for row, score in zip(rows, scores, strict=True):
+                if score.ndim == 2:
+                    score = score[self.tokenizer.place(encodings[row], len(score))]
                 answers[row] = decode(self.task.config, score, encodings[row], inputs[row][0])
         return answers
 
@@ -92,7 +100,8 @@ class TaskModel:
         """Encodings as the arrays that the model takes; without `length`, a multiple of 8 wide."""
         length = length or -(-max(len(encoding.ids) for encoding in encodings) // 8) * 8
         arrays = self.tokenizer.arrays(encodings, length)
-        return {name: arrays[name] for name in self.encoder.input}
+        none = np.full_like(arrays["token_ids"], NO_LANGUAGE)
+        return {name: arrays.get(name, none) for name in self.encoder.input}
 
 
 def inputs_of(examples):
@@ -127,7 +136,7 @@ def begin(task, preset, max_length, dropout=0.1, lowercase=None):
     tokenizer = Tokenizer.from_preset(preset, lowercase=lowercase)
     encoder = Encoder.from_preset(preset, missing="initialize")
     check_vocabulary(tokenizer, encoder, preset)
-    positions = encoder.embeddings.max_length
+    positions = encoder.max_length
     if positions and max_length > positions:
         raise InputError(f"Received max_length={max_length}; the encoder of {preset} has {positions} positions.")
     return TaskModel(encoder, task.build(encoder, dropout), task, tokenizer, max_length)

@@ -228,12 +228,16 @@ class Tokenizer:
         fill = {"token_ids": self.pad_id or 0, "segment_ids": 0, "padding_mask": 0}
         arrays = {name: np.full((len(encodings), length), value, "int32") for name, value in fill.items()}
         for i, encoding in enumerate(encodings):
-            width = len(encoding.ids)
-            place = slice(width) if self.padding_side == "right" else slice(length - width, length)
+            place = self.place(encoding, length)
             arrays["token_ids"][i, place] = encoding.ids
             arrays["segment_ids"][i, place] = encoding.segment_ids
             arrays["padding_mask"][i, place] = encoding.padding_mask
         return arrays
+
+    def place(self, encoding, length):
+        """Where the tokens of an encoding are in a row of this length, a slice."""
+        width = len(encoding.ids)
+        return slice(width) if self.padding_side == "right" else slice(length - width, length)
 
     def decode(self, ids, skip_special=True):
         """Ids as a text."""

@@ -79,9 +79,10 @@ def test_heads(name, tag, tmp_path):
 
     with tf.GradientTape() as tape:
         loss = reference.loss(tag, model(features))
+    weights = model.trainable_weights
     gradients = [
         _without_padding(gradient, variable.path, reference)
-        for variable, gradient in zip(model.trainable_weights, tape.gradient(loss, model.trainable_weights), strict=True)
+        for variable, gradient in zip(weights, tape.gradient(loss, weights), strict=True)
         if gradient is not None
     ]
     norm, expected = float(tf.linalg.global_norm(gradients)), reference.meta["grad_norm_total"][tag]
