@@ -97,7 +97,7 @@ def _tensorflow_1(ours, theirs, prefix):
     return [f"{prefix}/{name}", name]
 
 
-_GARDEN = (
+GARDEN_NAMES = (
     (r"^bert/", ""),
     (r"^encoder/", "transformer/"),
     (r"^embeddings/word_embeddings", "word_embeddings"),
@@ -139,7 +139,7 @@ def garden_name(name, scope):
 
 def _model_garden(ours, theirs, prefix):
     name = _tensorflow_1(ours, theirs, prefix)[0]
-    for pattern, replacement in _GARDEN:
+    for pattern, replacement in GARDEN_NAMES:
         name = re.sub(pattern, replacement, name)
     # Heads stand under the name of the pretrainer, which is "bert" whatever its encoder.
     return [name, f"bert/{name}"]

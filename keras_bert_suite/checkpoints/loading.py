@@ -32,6 +32,8 @@ def load(model, source, family, missing="error", ignore_encoder_extras=False):
     for variable in model.weights:
         candidates = _candidates(dialect, family, variable.path)
         found = next((candidate for candidate in candidates if candidate.name in arrays), None)
+        if found is None and variable.path in family.optional_names:
+            continue
         if found is None:
             absent.append(f"{candidates[0].name if candidates else '?'} (for {variable.path})")
             continue

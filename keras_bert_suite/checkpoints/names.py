@@ -65,7 +65,9 @@ class Array:
         return fit(array, shape)
 
     def named(self, name):
-        """The same under another name of theirs; one that ends in `[3]` says row 3 of an array."""
+        """The same under another name of theirs; `[3]` at its end says row 3 of an array, `[:]` our order of axes."""
+        if name.endswith("[:]"):
+            return replace(self, name=name.removesuffix("[:]"), axes=None)
         match = re.fullmatch(r"(.*)\[(\d+)\]", name)
         return replace(self, name=match[1], row=int(match[2])) if match else replace(self, name=name)
 

@@ -3,6 +3,7 @@
 Lan et al. 2020, https://arxiv.org/abs/1909.11942
 """
 
+from keras_bert_suite.checkpoints.dialects import GARDEN_NAMES, Field
 from keras_bert_suite.encoders.encoder import Encoder
 from keras_bert_suite.layers import BlockGroup, Embeddings, EncoderBlock, FeedForward, Pooler, SelfAttention
 
@@ -73,12 +74,17 @@ class Albert(Encoder):
         "epsilon": "layer_norm_eps",
     }
     config = {
+        "Model Garden": {
+            "embedding_dim": Field(
+                lambda config: config["embedding_size"] if "embedding_size" in config else config["embedding_width"]
+            )
+        },
         "keras_nlp": {
             "embedding_dim": "embedding_dim",
             "num_groups": "num_groups",
             "group_layers": "num_inner_repetitions",
             "attention_dropout": "dropout",
-        }
+        },
     }
     weight_names = {
         "embeddings/token": "embeddings.word_embeddings",
@@ -125,6 +131,19 @@ class Albert(Encoder):
             (r"^predictions/(dense|LayerNorm)", r"cls/predictions/transform/\1"),
             (r"^predictions", "cls/predictions"),
             (r"^sop_classifier/classifier", "cls/seq_relationship"),
+        ),
+        "Model Garden": (
+            (r"^albert/", ""),
+            (r"^encoder/albert_layer_groups/0/albert_layers/0/", "transformer/"),
+            (r"^transformer/attention/(query|key|value)", r"transformer/self_attention/\1"),
+            (r"^transformer/attention/dense", "transformer/self_attention/attention_output"),
+            (r"^transformer/attention/LayerNorm", "transformer/self_attention_layer_norm"),
+            (r"^transformer/ffn_output", "transformer/output"),
+            (r"^transformer/ffn(?=/)", "transformer/intermediate"),
+            (r"^transformer/full_layer_layer_norm", "transformer/output_layer_norm"),
+            (r"^encoder/embedding_hidden_mapping_in", "embedding_projection"),
+            (r"^pooler(?=/)", "pooler/dense"),
+            *GARDEN_NAMES,
         ),
         "keras_nlp": (
             (r"^embeddings/project", "embedding_projection"),

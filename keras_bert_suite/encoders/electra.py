@@ -5,7 +5,7 @@ Clark et al. 2020, https://arxiv.org/abs/2003.10555
 
 import re
 
-from keras_bert_suite.checkpoints.dialects import Field
+from keras_bert_suite.checkpoints.dialects import GARDEN_NAMES, Field
 from keras_bert_suite.encoders.encoder import Encoder
 from keras_bert_suite.layers import Embeddings, EncoderBlock, FeedForward, SelfAttention
 
@@ -129,9 +129,21 @@ class Electra(Encoder):
             (r"^generator_lm_head/", "generator_predictions/"),
             (r"^discriminator_predictions/dense_prediction", "discriminator_predictions/dense_1"),
         ),
+        # There it is a BertEncoder, whose names are those of BERT.
+        "Model Garden": (
+            (r"^electra/", ""),
+            *GARDEN_NAMES,
+            (r"^embeddings_project", "embedding_projection"),
+        ),
         "keras_nlp": ((r"^embeddings/project", "embeddings_projection"),),
     }
-    ignored_names = (r"position_ids$", r"^generator_lm_head\.weight$", r"^generator/", r"^pooled_dense/")
+    ignored_names = (
+        r"position_ids$",
+        r"^generator_lm_head\.weight$",
+        r"^generator/",
+        r"^pooled_dense/",
+        r"^pooler_transform/",
+    )
     head_sources = {"masked_lm": _generator}
     architectures = {
         "encoder": "ElectraModel",

@@ -48,6 +48,7 @@ class Encoder(keras.Model):
     head_sources = {}  # heads to a function from a source to the one that the head's encoder is read from
     renames = {}  # by dialect: patterns and replacements, applied to the names that the dialect gives
     ignored_names = ()  # patterns of arrays that no model here reads: buffers and tied copies
+    optional_names = ()  # paths of variables that a checkpoint may lack, as its model has no use for them
     architectures = {}  # heads to Hugging Face's classes
 
     def __new__(cls, *args, **kwargs):

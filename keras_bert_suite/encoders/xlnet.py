@@ -143,6 +143,24 @@ class XLNet(Encoder):
             (r"layer_(\d+)/rel_attn/(r_[wrs]_bias|seg_embed)$", r"\2[\1]"),
             (r"layer_norm", "LayerNorm"),
         ),
+        "Model Garden": (
+            (r"^transformer/word_embedding", "word_embedding"),
+            (r"^transformer/mask_emb$", "mask_emb/mask_emb"),
+            (r"^transformer/layer_(\d+)/rel_attn/r_w_bias$", r"content_attention_bias[\1]"),
+            (r"^transformer/layer_(\d+)/rel_attn/r_r_bias$", r"positional_attention_bias[\1]"),
+            (r"^transformer/layer_(\d+)/rel_attn/r_s_bias$", r"segment_attention_bias[\1]"),
+            (r"^transformer/layer_(\d+)/rel_attn/seg_embed$", r"seg_embed[\1]"),
+            (r"rel_attn/q$", "rel_attn/query/kernel"),
+            (r"rel_attn/k$", "rel_attn/key/kernel"),
+            (r"rel_attn/v$", "rel_attn/value/kernel"),
+            (r"rel_attn/r$", "rel_attn/encoding/kernel"),
+            (r"rel_attn/o$", "rel_attn/attention_output/kernel[:]"),
+            (r"rel_attn/layer_norm", "self_attention_layer_norm"),
+            (r"ff/layer_1", "inner"),
+            (r"ff/layer_2", "output"),
+            (r"ff/layer_norm", "output_layer_norm"),
+            (r"^transformer/", "transformer_xl/"),
+        ),
         "keras_nlp": (
             (r"^token_embedding/", "content_query_embedding/word_embedding/"),
             (r"^embeddings/mask$", "encoder_block_attn_mask_layer/mask_emb"),
@@ -158,6 +176,8 @@ class XLNet(Encoder):
             (r"feedforward_layer_norm", "layer_norm_ff"),
         ),
     }
+    # What stands for tokens to predict in two streams.
+    optional_names = ("embeddings/mask",)
     ignored_names = (r"^lm_loss\.weight$",)
     architectures = {
         "encoder": "XLNetModel",
