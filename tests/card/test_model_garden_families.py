@@ -69,6 +69,26 @@ def electra():
     return network, {**SHARED, "embedding_size": 8}, lambda: network(THEIRS)["sequence_output"]
 
 
+def mobilebert():
+    network = networks.MobileBERTEncoder(
+        word_vocab_size=30,
+        word_embed_size=8,
+        type_vocab_size=2,
+        max_sequence_length=12,
+        num_blocks=2,
+        hidden_size=16,
+        num_attention_heads=2,
+        intermediate_size=24,
+        intra_bottleneck_size=8,
+        num_feedforward_networks=2,
+    )
+    own = {"embedding_size": 8, "hidden_act": "relu", "intra_bottleneck_size": 8, "num_feedforward_networks": 2,
+           "trigram_input": True, "use_bottleneck": True, "key_query_shared_bottleneck": True,
+           "use_bottleneck_attention": False, "normalization_type": "no_norm",
+           "classifier_activation": False}  # fmt: skip
+    return network, {**SHARED, **own}, lambda: network(THEIRS)["sequence_output"]
+
+
 def xlnet(**options):
     import tf_keras
     from official.modeling import tf_utils
@@ -103,7 +123,7 @@ def xlnet_untied():
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("make", [albert, electra, xlnet, xlnet_untied])
+@pytest.mark.parametrize("make", [albert, electra, mobilebert, xlnet, xlnet_untied])
 def test_same_numbers(make, tmp_path):
     import tensorflow as tf
 
@@ -117,6 +137,7 @@ def test_same_numbers(make, tmp_path):
     (tmp_path / f"{name}_config.json").write_text(json.dumps(config))
     tf.train.Checkpoint(encoder=network).save(str(tmp_path / "model.ckpt"))
     # Model Garden's "gelu" is the tanh form, for ELECTRA as for all.
-    encoder = Encoder.from_preset(tmp_path, activation="gelu_tanh")
+    activation = "relu" if name == "mobilebert" else "gelu_tanh"
+    encoder = Encoder.from_preset(tmp_path, activation=activation)
     found = np.asarray(encoder({name: INPUTS[name] for name in encoder.input})["sequence_output"])
     assert np.abs(found - expected)[MASK.astype(bool)].max() <= TOLERANCE

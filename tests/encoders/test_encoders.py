@@ -101,7 +101,7 @@ PARAMETERS = {
 def count(preset):
     """Parameters of a preset, from shapes alone: no weights are made.
 
-    Blocks from the third on are alike, so deep encoders are counted by their first ones and the difference of one.
+    Blocks from the second on are alike, so deep encoders are counted by their first ones and the difference of one.
     """
     found = keras_bert_suite.presets()[preset]
     family, arguments = FAMILIES[found["family"]], found["arguments"]
@@ -109,16 +109,18 @@ def count(preset):
     def exactly(**changes):
         with keras.StatelessScope(initialize_variables=False):
             encoder = family(**{**arguments, **changes})
-            return sum(math.prod(variable.shape) for variable in encoder.weights)
+        # Else the next model that is made would fill these variables too, gigabytes of them.
+        keras.utils.clear_session()
+        return sum(math.prod(variable.shape) for variable in encoder.weights)
 
     signature = inspect.signature(family.__init__).parameters
     if "num_layers" not in signature:
         return exactly()
     layers = arguments.get("num_layers", signature["num_layers"].default)
-    if layers <= 4:
+    if layers <= 3:
         return exactly()
-    three, four = exactly(num_layers=3), exactly(num_layers=4)
-    return three + (layers - 3) * (four - three)
+    two, three = exactly(num_layers=2), exactly(num_layers=3)
+    return two + (layers - 2) * (three - two)
 
 
 def test_presets_have_the_published_sizes():
