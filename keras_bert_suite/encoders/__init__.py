@@ -16,6 +16,7 @@ from keras_bert_suite.encoders.modernbert import ModernBert
 from keras_bert_suite.encoders.mpnet import MPNet
 from keras_bert_suite.encoders.nomic_bert import NomicBert
 from keras_bert_suite.encoders.roberta import Roberta
+from keras_bert_suite.encoders.roberta_prelayernorm import RobertaPreLayerNorm
 from keras_bert_suite.encoders.roformer import RoFormer
 from keras_bert_suite.encoders.squeezebert import SqueezeBert
 from keras_bert_suite.encoders.xlm import Xlm
@@ -44,6 +45,7 @@ FAMILIES = {
         XLNet,
         Xlm,
         XlmRobertaXL,
+        RobertaPreLayerNorm,
         Roberta,
     )
 }
