@@ -11,6 +11,7 @@ from keras_bert_suite.encoders.encoder import Encoder
 from keras_bert_suite.encoders.eurobert import EuroBert
 from keras_bert_suite.encoders.fnet import FNet
 from keras_bert_suite.encoders.funnel import Funnel
+from keras_bert_suite.encoders.megatron_bert import MegatronBert
 from keras_bert_suite.encoders.mobilebert import MobileBert
 from keras_bert_suite.encoders.modernbert import ModernBert
 from keras_bert_suite.encoders.mpnet import MPNet
@@ -46,6 +47,7 @@ FAMILIES = {
         Xlm,
         XlmRobertaXL,
         RobertaPreLayerNorm,
+        MegatronBert,
         Roberta,
     )
 }
