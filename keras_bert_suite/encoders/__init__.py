@@ -3,6 +3,7 @@
 from keras_bert_suite.encoders.albert import Albert
 from keras_bert_suite.encoders.bert import Bert
 from keras_bert_suite.encoders.convbert import ConvBert
+from keras_bert_suite.encoders.data2vec_text import Data2VecText
 from keras_bert_suite.encoders.deberta import Deberta
 from keras_bert_suite.encoders.deberta_v1 import DebertaV1
 from keras_bert_suite.encoders.distilbert import DistilBert
@@ -48,6 +49,7 @@ FAMILIES = {
         XlmRobertaXL,
         RobertaPreLayerNorm,
         MegatronBert,
+        Data2VecText,
         Roberta,
     )
 }

@@ -56,6 +56,7 @@ ROWS = {
     "roberta": {**BERT, "pad_token_id": 1},
     "roberta-prelayernorm": {**BERT, "pad_token_id": 1},
     "megatron-bert": BERT,
+    "data2vec-text": {**BERT, "pad_token_id": 1},
     "roformer": {**BERT, "embedding_size": 16, "rotary_value": True},
     "squeezebert": {**BERT, "embedding_size": 24, "q_groups": 2, "k_groups": 4, "v_groups": 1,
                     "post_attention_groups": 2, "intermediate_groups": 4, "output_groups": 2,
