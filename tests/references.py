@@ -1,6 +1,7 @@
 """The tiny random reference models that Hugging Face transformers computed: where they are, what they hold."""
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,3 +105,28 @@ class Reference:
             return ops.sum(losses * kept) / ops.sum(kept)
         labels = "mlm_labels" if tag in ("mlm", "gen") else f"{tag}_labels"
         return cross_entropy(self.inputs[labels], outputs["logits"])
+
+
+def table(lines):
+    """The differences that `tests/checkpoints/test_reference.py` reported, as a table in Markdown."""
+    found = {}
+    for entry in map(json.loads, lines):
+        row = found.setdefault(entry["place"], {"hidden": "", "lm": "", "head": 0.0, "loss": 0.0, "norm": 0.0})
+        if "hidden" in entry:
+            row["hidden"] = f"{entry['hidden']:.1e} ({entry['bound']:.1e})"
+        elif "logits" in entry and entry["head"] in ("mlm", "gen"):
+            row["lm"] = f"{entry['logits']:.1e} ({entry['bound']:.1e})"
+        elif "logits" in entry:
+            row["head"] = max(row["head"], entry["logits"])
+        else:
+            row["loss"], row["norm"] = max(row["loss"], entry["loss"]), max(row["norm"], abs(entry["norm"]))
+    rows = ["| reference | hidden states, attention | masked LM | other heads | loss | gradient norm, relative |"]
+    rows.append("|---|---|---|---|---|---|")
+    for place, row in found.items():
+        numbers = " | ".join(f"{row[name]:.1e}" for name in ("head", "loss", "norm"))
+        rows.append(f"| {place} | {row['hidden']} | {row['lm']} | {numbers} |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    print(table(sys.stdin))

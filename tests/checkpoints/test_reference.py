@@ -114,6 +114,7 @@ def _without_padding(gradient, path, reference):
 # Google's files say "gelu" and mean the tanh form; BERT's arrays here are of a model with the exact one.
 @pytest.mark.parametrize(("name", "overrides"), [("bert", {"activation": "gelu_erf"}), ("mobilebert", {})])
 def test_original_names(head, name, overrides, shared):
+    pytest.importorskip("tensorflow", reason="TensorFlow reads its own checkpoints")
     reference = Reference.open(shared / "reference" / name)
     model = load_model(shared / f"reference_tf1/{name}-hfweights", head=head, **overrides)
     tag, mask = ("mlm", reference.mask) if head == "masked_lm" else ("nsp", None)
@@ -129,6 +130,7 @@ def _tf1(folder):
 
 @pytest.mark.parametrize(("name", "pair_head"), [("bert", "next_sentence"), ("albert", "sentence_order")])
 def test_original_tensorflow_checkpoint(name, pair_head, shared):
+    pytest.importorskip("tensorflow", reason="TensorFlow reads its own checkpoints")
     folder = shared / "reference_tf1" / name
     features, positions, expected = _tf1(folder)
     found = Encoder.from_preset(folder).trace()(features)
@@ -144,6 +146,7 @@ def test_original_tensorflow_checkpoint(name, pair_head, shared):
 
 
 def test_original_electra(shared):
+    pytest.importorskip("tensorflow", reason="TensorFlow reads its own checkpoints")
     folder = shared / "reference_tf1/electra"
     features, positions, expected = _tf1(folder)
     mask = features["padding_mask"]
