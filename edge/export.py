@@ -69,7 +69,7 @@ def convert(trained, quantization, lengths):
     keys = {length: "serving_default" if length == lengths[0] else f"serving_length_{length}" for length in lengths}
     for length, key in keys.items():
         specs = [tf.TensorSpec((1, length), tf.int32, name=name) for name in names]
-        archive.add_endpoint(key, _named(serve, names), specs)
+        archive.add_endpoint(key, named(serve, names), specs)
     with tempfile.TemporaryDirectory() as folder, quiet():
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(keys.values()))
@@ -144,7 +144,7 @@ def _latency(device, length, runs=15):
     return statistics.median(times[3:])
 
 
-def _named(serve, names):
+def named(serve, names):
     """`serve` with these names of arguments, which become the names of the file's inputs."""
     import inspect
 

@@ -144,12 +144,14 @@ def check_device(encoder, inputs, time=None):
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
 
+    from keras_bert_suite.edge.export import named
+
     archive = keras.export.ExportArchive()
     archive.track(encoder)
     names = list(encoder.input)
     row = {name: inputs[name][:1] for name in names}
     specs = [tf.TensorSpec((1 if time else None, time), tf.int32, name=name) for name in names]
-    serve = _named(lambda *arrays: {"x": encoder(dict(zip(names, arrays, strict=True)))["sequence_output"]}, names)
+    serve = named(lambda *arrays: {"x": encoder(dict(zip(names, arrays, strict=True)))["sequence_output"]}, names)
     archive.add_endpoint("serving_default", serve, specs)
     with tempfile.TemporaryDirectory() as folder:
         archive.write_out(folder, verbose=False)
@@ -164,14 +166,3 @@ def check_device(encoder, inputs, time=None):
     found = interpreter.get_signature_runner()(**row)["x"]
     # 1e-4: the device runtime's own approximations of exp and erf.
     assert difference(found, encoder(row)["sequence_output"], row["padding_mask"]) < 1e-4
-
-
-def _named(function, names):
-    import inspect
-
-    def endpoint(*args, **kwargs):
-        return function(*args, *(kwargs[name] for name in names[len(args) :]))
-
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    endpoint.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])
-    return endpoint

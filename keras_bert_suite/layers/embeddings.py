@@ -80,7 +80,7 @@ class Embeddings(Layer):
         if self.position is not None:
             x = x + self._positions(token_ids)
         if self.segment is not None:
-            x = x + self.segment(ops.zeros((1, 1), "int32") if segment_ids is None else segment_ids)
+            x = x + _segments(self.segment, segment_ids)
         x = x if self.norm is None else self.norm(x)
         x = self.drop(x)
         return x if self.project is None else self.project(x)
@@ -109,6 +109,11 @@ def _counted(position, token_ids, max_length):
     """The rows of a position table for places counted from 0, `(1, time, dim)`."""
     _check_length(token_ids, max_length)
     return ops.expand_dims(position(ops.arange(ops.shape(token_ids)[1], dtype="int32")), 0)
+
+
+def _segments(segment, segment_ids):
+    """The rows of a segment table; without ids the one row that every token is given, `(1, 1, dim)`."""
+    return segment(ops.zeros((1, 1), "int32") if segment_ids is None else segment_ids)
 
 
 @register
@@ -185,7 +190,7 @@ class TrigramEmbeddings(Layer):
             x = ops.concatenate([following, x, previous], axis=-1)
         x = x if self.project is None else self.project(x)
         x = x + _counted(self.position, token_ids, self.max_length)
-        x = x + self.segment(ops.zeros((1, 1), "int32") if segment_ids is None else segment_ids)
+        x = x + _segments(self.segment, segment_ids)
         return self.drop(self.norm(x))
 
     def compute_output_shape(self, token_ids_shape, segment_ids_shape=None):
@@ -250,7 +255,7 @@ class MaskedEmbeddings(Layer):
         if self.position is not None:
             x = x + _counted(self.position, token_ids, self.max_length)
         if self.segment is not None:
-            x = x + self.segment(ops.zeros((1, 1), "int32") if segment_ids is None else segment_ids)
+            x = x + _segments(self.segment, segment_ids)
         return self.drop(masked(self.norm(x if self.project is None else self.project(x)), padding_mask))
 
     def compute_output_shape(self, token_ids_shape, padding_mask_shape=None, segment_ids_shape=None):
