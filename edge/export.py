@@ -11,7 +11,9 @@ from keras_bert_suite.checkpoints import writing
 from keras_bert_suite.edge import metadata, pipeline, quantize
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.quiet import quiet
-from keras_bert_suite.tasks.saved import NO_LANGUAGE, encode
+from keras_bert_suite.tasks.decoding import of_row
+from keras_bert_suite.tasks.inputs import rows
+from keras_bert_suite.tasks.saved import NO_LANGUAGE
 
 _FEATURES = {"input_word_ids": "token_ids", "input_mask": "padding_mask", "input_type_ids": "segment_ids"}
 
@@ -61,7 +63,7 @@ def convert(trained, quantization, lengths):
         features = {_FEATURES[name]: array for name, array in zip(names, arrays, strict=True)}
         if "language_ids" in trained.encoder.input:
             features["language_ids"] = keras.ops.full_like(arrays[0], NO_LANGUAGE)
-        return {"scores": trained.task.scores(trained.model(features, training=False)["logits"])}
+        return trained.task.outputs(trained.model(features, training=False))
 
     archive = keras.export.ExportArchive()
     archive.track(trained.model)
@@ -112,18 +114,15 @@ def check(trained, path, threads=2):
     """
     device = pipeline.load(path, threads)
     inputs = trained.examples or [("An example sentence.", None)]
-    encodings = encode(trained.tokenizer, inputs, device.max_length)
     differences, agreements = [], []
-    for encoding in encodings:
+    for found in rows(trained.task.config, trained.tokenizer, inputs, device.max_length):
+        encoding = found.encodings[0]
         length = device.runtime.length_for(len(encoding.ids))
-        features = trained.features([encoding], length)
-        keras_scores = trained.scores(trained.model.predict_on_batch(features)["logits"])[0]
-        device_scores = device.runtime.run(trained.tokenizer.arrays([encoding], length))
-        if keras_scores.ndim == 2:
-            real = trained.tokenizer.place(encoding, length)
-            keras_scores, device_scores = keras_scores[real], device_scores[real]
-        differences.append(float(np.abs(keras_scores - device_scores).max()))
-        agreements.append(np.mean(keras_scores.argmax(-1) == device_scores.argmax(-1)))
+        ours = trained.outputs(trained.features([encoding], length))
+        ours = of_row(trained.task.config, trained.tokenizer, ours, 0, encoding, length)
+        theirs = device.outputs(encoding)
+        differences.append(max(float(np.abs(array - theirs[name]).max()) for name, array in ours.items()))
+        agreements.append(np.mean([np.mean(x.argmax(-1) == theirs[name].argmax(-1)) for name, x in ours.items()]))
     return {
         "examples": len(inputs),
         "score_difference": max(differences),

@@ -47,14 +47,14 @@ class Runtime:
         return length
 
     def run(self, arrays):
-        """Scores of one text.
+        """What the model gives for one row.
 
         Args:
             arrays: `token_ids`, `padding_mask` and `segment_ids`, int32 `(1, time)`; `time` one of `lengths`.
 
         Returns:
-            `(labels,)`, or `(time, labels)`, float32.
+            A dict of arrays with a first axis of 1, as `scores` `(1, labels)` or `(1, time, labels)`, float32.
         """
         runner = self._runners[arrays["token_ids"].shape[1]]
         wanted = runner.get_input_details()
-        return runner(**{_NAMES[name]: array for name, array in arrays.items() if _NAMES[name] in wanted})["scores"][0]
+        return runner(**{_NAMES[name]: array for name, array in arrays.items() if _NAMES[name] in wanted})

@@ -175,22 +175,48 @@ class SplitSpans(Layer):
 
 
 @register
-class MergeChoices(Layer):
-    """`(batch, choices, time)` to `(batch * choices, time)`."""
+class MergeGroups(Layer):
+    """`(batch, group, time)` to `(batch * group, time)`."""
 
     def call(self, x):
         return ops.reshape(x, (-1, ops.shape(x)[2]))
 
 
 @register
-class SplitChoices(Layer):
-    """`(batch * choices, 1)` to `(batch, choices)`, the shape being that of `like` `(batch, choices, time)`."""
+class SplitGroups(Layer):
+    """`(batch * group, units)` to `(batch, group, units)`, the first two as those of `like` `(batch, group, time)`."""
 
     def call(self, x, like):
-        return ops.reshape(x, (-1, ops.shape(like)[1]))
+        return ops.reshape(x, (-1, ops.shape(like)[1], x.shape[-1]))
+
+    def compute_output_shape(self, x_shape, like_shape):
+        return (*like_shape[:2], x_shape[-1])
 
 
-POOLED = ("classification", "next_sentence", "sentence_order", "multiple_choice")
+@register
+class OneScore(Layer):
+    """`(batch, group, 1)` to `(batch, group)`."""
+
+    def call(self, x):
+        return ops.squeeze(x, -1)
+
+
+def grouped(model):
+    """A model over groups of rows: the choices of a question, the sentences of a pair, the windows of a document.
+
+    Args:
+        model: a model from an encoder's inputs `(batch, time)` to a dict of `(batch, units)`.
+
+    Returns:
+        A `keras.Model` over the same weights, from `(batch, group, time)` to `(batch, group, units)`.
+    """
+    inputs = {name: keras.Input((None, None), dtype="int32", name=name) for name in model.input}
+    outputs = model({name: MergeGroups(name=f"{name}_merged")(x) for name, x in inputs.items()})
+    like = inputs["token_ids"]
+    return keras.Model(inputs, {name: SplitGroups(name=f"{name}_split")(x, like) for name, x in outputs.items()})
+
+
+POOLED = ("classification", "next_sentence", "sentence_order", "multiple_choice", "one_choice")
 HEADS = (
     *POOLED,
     "masked_lm",
@@ -220,11 +246,15 @@ def attach(encoder, head, units=2, dropout=0.0, config=None):
     """
     options = {
         name: value(config or {}) if callable(value) else value
-        for name, value in encoder.head_options.get(head, {}).items()
+        for name, value in encoder.head_options.get("multiple_choice" if head == "one_choice" else head, {}).items()
     }
     if options.get("hidden") == "same":
         options.update(_activation(encoder))
     pool = options.pop("pool", None if head not in POOLED else "pooler")
+    if head == "one_choice":
+        # The head of multiple choice as a model of one row, whose groups `grouped` makes.
+        layer = Classifier(1, dropout, name="multiple_choice", **options)
+        return keras.Model(encoder.input, {"logits": layer(_pooled(encoder, encoder.input, pool, head))})
     if head == "multiple_choice":
         return _multiple_choice(encoder, pool, Classifier(1, dropout, name=head, **options))
     if head in POOLED:
@@ -273,6 +303,8 @@ def _pooled(encoder, inputs, pool, head):
 
 def _multiple_choice(encoder, pool, layer):
     inputs = {name: keras.Input((None, None), dtype="int32", name=name) for name in encoder.input}
-    merged = {name: MergeChoices(name=f"{name}_merged")(x) for name, x in inputs.items()}
+    merged = {name: MergeGroups(name=f"{name}_merged")(x) for name, x in inputs.items()}
     logits = layer(_pooled(encoder, merged, pool, "multiple_choice"))
-    return keras.Model(inputs, {"logits": SplitChoices(name="choices")(logits, inputs["token_ids"])})
+    return keras.Model(
+        inputs, {"logits": OneScore(name="scores")(SplitGroups(name="choices")(logits, inputs["token_ids"]))}
+    )

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "heads": {"keras", "layers", "errors"},
     "models": {"heads", "checkpoints", "encoders", "errors"},
     "tokenizers": {"tokenizers", "errors"},
-    "data": {"tensorflow", "tokenizers", "errors"},
+    "data": {"tensorflow", "tokenizers", "data", "errors"},
     "tasks": {
         "keras",
         "heads",

@@ -30,7 +30,7 @@ def main():
     task = task_class(settings.pop("name"))(**settings)
     examples = task.read(FLAGS.data, FLAGS.columns)
     task.check(examples, FLAGS.data)
-    inputs = [(example["text"], example.get("pair")) for example in examples]
+    inputs = [task.input(example) for example in examples]
     figures = task.evaluate(examples, model.predict(inputs, progress=command_line.progress))
     command_line.write_json(FLAGS.json, {**figures, "examples": len(examples)})
     print(f"{FLAGS.model} on {len(examples)} examples of {FLAGS.data}")

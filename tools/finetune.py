@@ -1,7 +1,7 @@
 r"""Fine-tunes an encoder on labelled text, and writes a folder that the other tools take.
 
   {tool} --task=classification --encoder=ENCODER --train=train.tsv --eval=dev.tsv --output=runs/sst2
-  {tool} --task=token_classification --encoder=ENCODER --train=train.conll --eval=dev.conll --output=runs/ner
+  {tool} --task=question_answering --encoder=ENCODER --train=train.json --eval=dev.json --output=runs/qa
 
 ENCODER is a folder with a checkpoint (Hugging Face's, Google's, or ours), a preset's name, or hf://org/name.
 A run that was killed goes on from its last whole epoch when the same command is given again.
@@ -15,15 +15,16 @@ from pathlib import Path
 from absl import flags
 
 from keras_bert_suite import InputError, quiet
+from keras_bert_suite.tasks import TASKS
 from keras_bert_suite.tools import command_line
 
 FLAGS = flags.FLAGS
-flags.DEFINE_enum("task", None, ["classification", "token_classification"], "What to learn.", required=True)
+flags.DEFINE_enum("task", None, list(TASKS), "What to learn.", required=True)
 flags.DEFINE_string("encoder", None, "Where the pre-trained encoder is.", required=True)
-flags.DEFINE_string("train", None, "Training data: .tsv .csv .jsonl, or CoNLL columns for tokens.", required=True)
+flags.DEFINE_string("train", None, "Training data, a file of the task's usual form; see the README.", required=True)
 flags.DEFINE_string("eval", None, "Data that each epoch is judged on.", required=True)
 flags.DEFINE_string("output", None, "The folder to write.", required=True)
-flags.DEFINE_enum("problem", "single_label", ["single_label", "multi_label", "regression"], "Kind of classification.")
+flags.DEFINE_multi_string("set", [], "A setting of the task, as problem=regression, stride=64; see its class.")
 flags.DEFINE_list("columns", None, "Columns of a file without a header line, as label,text,pair.")
 flags.DEFINE_bool("lowercase", None, "Lower the case of texts. Default: as the checkpoint says.")
 flags.DEFINE_integer("epochs", 3, "Times that all of the training data is read.", lower_bound=1)
@@ -41,40 +42,41 @@ flags.DEFINE_string("json", None, "File for the metrics.")
 
 
 def main():
-    if FLAGS.entity_dropout is not None and FLAGS.task == "classification":
-        raise InputError("--entity_dropout: classification has no entities; its texts take --token_dropout.")
+    if FLAGS.entity_dropout is not None and FLAGS.task not in ("token_classification", "intent_slots"):
+        raise InputError(f"--entity_dropout: {FLAGS.task} has no entities; its texts take --token_dropout.")
     quiet.start_tensorflow()
     import keras
 
     from keras_bert_suite.tasks import card, saved, task_class
+    from keras_bert_suite.tasks.task import from_settings
     from keras_bert_suite.training import callbacks
     from keras_bert_suite.training.optimizers import adamw
 
     keras.utils.set_random_seed(FLAGS.seed)
     kind = task_class(FLAGS.task)
     train, judged = kind.read(FLAGS.train, FLAGS.columns), kind.read(FLAGS.eval, FLAGS.columns)
-    task = kind.from_examples(train, **({"problem": FLAGS.problem} if FLAGS.task == "classification" else {}))
-    task.check(train, FLAGS.train)
-    task.check(judged, FLAGS.eval)
+    task = from_settings(kind, train, FLAGS.set)
+    for examples, path in ((train, FLAGS.train), (judged, FLAGS.eval)):
+        task.check(examples, path)
     trained = saved.begin(task, FLAGS.encoder, FLAGS.max_length, FLAGS.dropout, FLAGS.lowercase)
-    inputs = saved.inputs_of(judged)
+    inputs = saved.inputs_of(task, judged)
     trained.examples = inputs[: saved.EXAMPLES]
 
-    judge = callbacks.Judge(lambda: task.evaluate(judged, trained.predict(inputs)), task.main_metric, FLAGS.patience)
+    judge = callbacks.Judge(lambda: task.evaluate(judged, trained.predict(inputs)), FLAGS.patience)
     output = Path(FLAGS.output)
     settings = command_line.settings(sys.modules[__name__], but=("output", "json"))
     resume = callbacks.Resume(output.with_name(f".{output.name}.training"), settings, judge)
-    steps = -(-len(train) // FLAGS.batch_size)
-    optimizer = adamw(FLAGS.learning_rate, steps * FLAGS.epochs, FLAGS.warmup, FLAGS.weight_decay)
-    trained.model.compile(optimizer, {"logits": task.loss()})
-    done = resume.restore(trained.model)
-    if done:
-        print(f"Goes on after epoch {done} of {FLAGS.epochs}.")
     entity_dropout = FLAGS.token_dropout if FLAGS.entity_dropout is None else FLAGS.entity_dropout
-    trained.model.fit(
-        trained.training_data(
-            train, FLAGS.batch_size, FLAGS.seed, FLAGS.epochs, done, FLAGS.token_dropout, entity_dropout
-        ),
+    batches, steps = trained.training_data(
+        train, FLAGS.batch_size, FLAGS.seed, FLAGS.epochs, FLAGS.token_dropout, entity_dropout
+    )
+    optimizer = adamw(FLAGS.learning_rate, steps * FLAGS.epochs, FLAGS.warmup, FLAGS.weight_decay)
+    model = task.training_model(trained.model)
+    model.compile(optimizer, task.losses(), task.loss_weights)
+    if done := resume.restore(model):
+        print(f"Goes on after epoch {done} of {FLAGS.epochs}.")
+    model.fit(
+        batches(initial_epoch=done),
         epochs=FLAGS.epochs,
         initial_epoch=done,
         steps_per_epoch=steps,
@@ -86,8 +88,7 @@ def main():
     saved.save(trained, output, card.text(settings, trained.figures, len(train), len(judged)))
     resume.clear()
     command_line.write_json(FLAGS.json, trained.figures)
-    figures = (f"{name} {value:.4f}" for name, value in trained.figures.items() if name != "epoch")
-    print(f"{output}: {', '.join(figures)}")
+    print(f"{output}: " + ", ".join(f"{name} {x:.4f}" for name, x in trained.figures.items() if name != "epoch"))
 
 
 def console():

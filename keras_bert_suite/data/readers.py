@@ -44,12 +44,12 @@ def read_classification(path, columns=None, labelled=True):
     Raises:
         InputError: the file is missing, empty, or a row of it is not whole; with its line number.
     """
-    rows = list(_rows(Path(path), columns))
+    rows = list(table_rows(Path(path), columns))
     if not rows:
         raise InputError(f"{path} holds no examples.")
     examples = []
     for line, row in rows:
-        text, pair, label = (_pick(row, names) for names in (TEXT_COLUMNS, PAIR_COLUMNS, LABEL_COLUMNS))
+        text, pair, label = (pick(row, names) for names in (TEXT_COLUMNS, PAIR_COLUMNS, LABEL_COLUMNS))
         if text is None:
             raise InputError(f"{path} line {line} has no text; its columns are {', '.join(map(str, row))}.")
         if labelled and label in (None, ""):
@@ -58,30 +58,31 @@ def read_classification(path, columns=None, labelled=True):
     return examples
 
 
-def _pick(row, names):
+def pick(row, names):
+    """The value of the first of these columns that the row has, or None."""
     return next((row[name] for name in names if name in row), None)
 
 
-def _rows(path, columns):
-    """Pairs of a line number and a dict, column in lower case to value."""
+def table_rows(path, columns, known=TEXT_COLUMNS):
+    """Pairs of a line number and a dict, column in lower case to value; a header line names one of `known`."""
     if path.suffix == ".jsonl":
-        for line, value in _json_lines(path):
+        for line, value in json_lines(path):
             yield line, {str(name).lower(): item for name, item in value.items()}
         return
     if path.suffix not in (".tsv", ".csv"):
         raise InputError(f"{path} ends in {path.suffix or 'nothing'}; expected .tsv, .csv or .jsonl.")
-    lines = _text(path).split("\n")
+    lines = text_of(path).split("\n")
     lines = [line.removesuffix("\r") for line in lines]
     if path.suffix == ".tsv":
         table = ((number, line.split("\t")) for number, line in enumerate(lines, 1) if line.strip())
     else:
-        reader = csv.reader(_text(path).splitlines(keepends=True), strict=True)
+        reader = csv.reader(text_of(path).splitlines(keepends=True), strict=True)
         table = _numbered(reader, path)
     names = None
     for number, cells in table:
         if names is None:
             header = [cell.strip().lower() for cell in cells]
-            if any(name in header for name in TEXT_COLUMNS):
+            if any(name in header for name in known):
                 names = header
                 continue
             if not columns:
@@ -129,7 +130,7 @@ def read_token_classification(path):
 
 def _conll(path):
     sentences, sentence = [], []
-    for number, line in enumerate(_text(path).split("\n"), 1):
+    for number, line in enumerate(text_of(path).split("\n"), 1):
         cells = line.split("\t") if "\t" in line else line.split()
         if not line.strip() or cells[0] == "-DOCSTART-":
             if sentence:
@@ -186,7 +187,7 @@ def spans_of_tags(tags):
 
 
 def _entity_lines(path):
-    for number, row in _json_lines(path):
+    for number, row in json_lines(path):
         words, tags = row.get("tokens", row.get("words")), row.get("tags", row.get("ner_tags"))
         if words is not None and tags is not None:
             bad = [tag for tag in tags if not (isinstance(tag, str) and _TAG.fullmatch(tag))]
@@ -211,8 +212,9 @@ def _entity_lines(path):
             raise InputError(f"{path} line {number} has neither text and entities nor tokens and tags.")
 
 
-def _json_lines(path):
-    for number, line in enumerate(_text(path).split("\n"), 1):
+def json_lines(path):
+    """Pairs of a line number and the object on that line of a `.jsonl` file."""
+    for number, line in enumerate(text_of(path).split("\n"), 1):
         if line.strip():
             try:
                 value = json.loads(line)
@@ -223,7 +225,8 @@ def _json_lines(path):
             yield number, value
 
 
-def _text(path):
+def text_of(path):
+    """The text of a file; InputError where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:

@@ -32,7 +32,7 @@ def single_label(gold, predicted, labels):
 
 
 def multi_label(gold, predicted, labels):
-    """Accuracy (all labels right), micro F1 as `f1`, and macro F1."""
+    """Micro F1 as `f1`, accuracy (all labels right), and macro F1."""
     from sklearn import metrics
 
     def matrix(rows):
@@ -40,8 +40,8 @@ def multi_label(gold, predicted, labels):
 
     gold, predicted = matrix(gold), matrix(predicted)
     return {
-        "accuracy": float((gold == predicted).all(axis=1).mean()),
         "f1": float(metrics.f1_score(gold, predicted, average="micro", zero_division=0.0)),
+        "accuracy": float((gold == predicted).all(axis=1).mean()),
         "f1_macro": float(metrics.f1_score(gold, predicted, average="macro", zero_division=0.0)),
     }
 
@@ -76,6 +76,40 @@ def entities(gold, predicted):
         "entity_precision": precision,
         "entity_recall": recall,
     }
+
+
+def ranking(relevance, scores, k=10):
+    """Mean average precision, mean reciprocal rank, nDCG and recall at `k`, the means over the queries.
+
+    nDCG has a linear gain, as trec_eval's. Candidates of the same score stay in the order that they come in.
+
+    Args:
+        relevance: for each query the relevance of its candidates, 0 for none.
+        scores: for each query the scores of the same candidates.
+        k: candidates that `mrr@k`, `ndcg@k` and `recall@k` look at.
+    """
+    found = [
+        _ranking(np.asarray(r, "float64"), np.asarray(s, "float64"), k) for r, s in zip(relevance, scores, strict=True)
+    ]
+    means = np.mean(found, axis=0)
+    return dict(zip(("map", f"mrr@{k}", f"ndcg@{k}", f"recall@{k}"), map(float, means), strict=True))
+
+
+def _ranking(relevance, scores, k):
+    gains = np.maximum(relevance[np.argsort(-scores, kind="stable")], 0.0)
+    right, places = gains > 0, np.arange(1, len(gains) + 1)
+    if not right.any():
+        return 0.0, 0.0, 0.0, 0.0
+    precision = np.cumsum(right) / places
+    first = places[right][0]
+    discount = 1.0 / np.log2(places + 1.0)
+    ideal = (np.sort(gains)[::-1] * discount)[:k].sum()
+    return (
+        precision[right].mean(),
+        1.0 / first if first <= k else 0.0,
+        (gains * discount)[:k].sum() / ideal,
+        right[:k].sum() / right.sum(),
+    )
 
 
 def on_words(spans, words):

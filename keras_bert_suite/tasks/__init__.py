@@ -5,6 +5,11 @@ import importlib
 TASKS = {
     "classification": ("keras_bert_suite.tasks.classification", "Classification"),
     "token_classification": ("keras_bert_suite.tasks.token_classification", "TokenClassification"),
+    "intent_slots": ("keras_bert_suite.tasks.intent_slots", "IntentSlots"),
+    "question_answering": ("keras_bert_suite.tasks.question_answering", "QuestionAnswering"),
+    "multiple_choice": ("keras_bert_suite.tasks.multiple_choice", "MultipleChoice"),
+    "ranking": ("keras_bert_suite.tasks.ranking", "Ranking"),
+    "similarity": ("keras_bert_suite.tasks.similarity", "Similarity"),
 }
 
 

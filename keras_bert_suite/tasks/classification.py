@@ -1,4 +1,7 @@
-"""Classification of a text or a pair: one label, several labels, or a number."""
+"""Classification of a text or a pair: one label, several labels, one of ordered labels, or a number.
+
+A text that is longer than the model reads is cut; or, with a `stride`, read by windows whose logits are pooled.
+"""
 
 import keras
 import numpy as np
@@ -8,35 +11,50 @@ from keras_bert_suite import heads
 from keras_bert_suite.data import readers
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.evaluation import metrics
+from keras_bert_suite.layers import Layer, Pool, register
+from keras_bert_suite.tasks.task import Task
+
+PROBLEMS = ("single_label", "multi_label", "ordinal", "regression")
+POOLS = ("mean", "max", "attention")
 
 
-class Classification:
+class Classification(Task):
     """What it takes to train, run and judge a classifier.
 
     Args:
         labels: the labels in the order of the logits; for a regression one name.
-        problem: `"single_label"`, `"multi_label"` or `"regression"`.
+        problem: `"single_label"`, `"multi_label"`, `"ordinal"` (labels are numbers, from low to high; a logit for
+            each but the first, whether the label is that or above: Cheng et al. 2008, https://arxiv.org/abs/0704.1028)
+            or `"regression"`.
+        stride: pieces that windows of a long text share; None to cut it.
+        pool: how the logits of windows are joined: `"mean"`, `"max"`, or `"attention"`, a mean with learned weights.
     """
 
     name = "classification"
 
-    def __init__(self, labels, problem="single_label"):
-        if problem not in ("single_label", "multi_label", "regression"):
-            raise InputError(f"Received problem={problem!r}; expected single_label, multi_label or regression.")
-        self.labels, self.problem = list(labels), problem
+    def __init__(self, labels, problem="single_label", stride=None, pool="mean"):
+        if problem not in PROBLEMS:
+            raise InputError(f"Received problem={problem!r}; expected {', '.join(PROBLEMS)}.")
+        if pool not in POOLS:
+            raise InputError(f"Received pool={pool!r}; expected {', '.join(POOLS)}.")
+        self.labels, self.problem, self.stride, self.pool = list(labels), problem, stride, pool
+        self.grouped = stride is not None
         self._ids = {label: i for i, label in enumerate(self.labels)}
 
     @classmethod
-    def from_examples(cls, examples, problem="single_label"):
+    def from_examples(cls, examples, problem="single_label", **settings):
         """The task with the labels that these examples have."""
         if problem == "regression":
-            return cls(["value"], problem)
+            return cls(["value"], problem, **settings)
         found = {label for example in examples for label in _labels(example, problem)}
         if len(found) < 2:
             raise InputError(
                 f"The training data has {len(found)} label ({', '.join(sorted(found))}); expected 2 or more."
             )
-        return cls(sorted(found), problem)
+        if problem == "ordinal":
+            found = sorted(found, key=lambda label: _number({"label": label}, "The training data"))
+            return cls(found, problem, **settings)
+        return cls(sorted(found), problem, **settings)
 
     @staticmethod
     def read(path, columns=None):
@@ -46,12 +64,8 @@ class Classification:
     @property
     def config(self):
         """What makes the task again, as a dict."""
-        return {"name": self.name, "labels": self.labels, "problem": self.problem}
-
-    @property
-    def main_metric(self):
-        """The metric that says which epoch was best."""
-        return {"single_label": "accuracy", "multi_label": "f1", "regression": "spearman"}[self.problem]
+        config = {"name": self.name, "labels": self.labels, "problem": self.problem}
+        return config if self.stride is None else {**config, "stride": self.stride, "pool": self.pool}
 
     def check(self, examples, path):
         """Raises InputError where an example has a label that the task does not know."""
@@ -66,34 +80,56 @@ class Classification:
                         f"it knows {', '.join(self.labels[:20])}."
                     )
 
-    def target(self, example, encoding):
-        """Label and weight of one example."""
+    def target(self, example, encodings):
+        """Label and weight of one example, of the output `logits`."""
         if self.problem == "regression":
-            return np.float32(_number(example, "an example")), 1.0
+            return {"logits": (np.float32(_number(example, "an example")), 1.0)}
         ids = [self._ids[label] for label in _labels(example, self.problem)]
         if self.problem == "single_label":
-            return np.int32(ids[0]), 1.0
+            return {"logits": (np.int32(ids[0]), 1.0)}
+        if self.problem == "ordinal":
+            return {"logits": ((np.arange(1, len(self.labels)) <= ids[0]).astype("float32"), 1.0)}
         several = np.zeros(len(self.labels), "float32")
         several[ids] = 1.0
-        return several, 1.0
+        return {"logits": (several, 1.0)}
 
     def build(self, encoder, dropout):
-        """The encoder with the task's head, a `keras.Model` from its inputs to `{"logits"}`."""
-        return heads.attach(encoder, "classification", len(self.labels), dropout)
+        """The encoder with the task's head, a `keras.Model` from its inputs to `{"logits"}`.
 
-    def loss(self):
-        """The loss on `logits`."""
-        if self.problem == "regression":
-            return _SquaredError()
-        if self.problem == "multi_label":
-            return keras.losses.BinaryCrossentropy(from_logits=True)
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        With `pool="attention"` also `weight` `(batch, 1)`, the logit of a window's weight.
+        """
+        model = heads.attach(encoder, "classification", len(self.labels) - (self.problem == "ordinal"), dropout)
+        if self.stride is None or self.pool != "attention":
+            return model
+        first = Pool("first", name="first")(encoder.output["sequence_output"], encoder.input["padding_mask"])
+        weight = heads.Classifier(1, name="window_weight")(first)
+        return keras.Model(encoder.input, {"logits": model.output["logits"], "weight": weight})
 
-    def scores(self, logits):
-        """Logits to what `decode` reads: probabilities, or the number itself."""
+    def training_model(self, model):
+        """The model that is trained: for windows one that pools their logits."""
+        if self.stride is None:
+            return model
+        windows = heads.grouped(model)
+        pooled = PoolWindows(self.pool, self.problem == "single_label", name="pool_windows")
+        logits = pooled(windows.output["logits"], windows.input["padding_mask"], windows.output.get("weight"))
+        return keras.Model(windows.input, {"logits": logits})
+
+    def losses(self):
+        """The loss of each output."""
         if self.problem == "regression":
-            return logits
-        return ops.sigmoid(logits) if self.problem == "multi_label" else ops.softmax(logits, axis=-1)
+            return {"logits": _SquaredError()}
+        if self.problem in ("multi_label", "ordinal"):
+            return {"logits": keras.losses.BinaryCrossentropy(from_logits=True)}
+        return {"logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
+
+    def outputs(self, model_outputs):
+        """What `decode` reads: `scores`, probabilities or the number itself."""
+        logits = model_outputs["logits"]
+        if self.problem == "single_label":
+            scores = ops.softmax(logits, axis=-1)
+        else:
+            scores = logits if self.problem == "regression" else ops.sigmoid(logits)
+        return {"scores": scores, **{name: x for name, x in model_outputs.items() if name == "weight"}}
 
     def evaluate(self, examples, answers):
         """Metrics of the answers to labelled examples, a dict."""
@@ -103,6 +139,37 @@ class Classification:
         if self.problem == "multi_label":
             return metrics.multi_label(gold, [answer["labels"] for answer in answers], self.labels)
         return metrics.single_label([labels[0] for labels in gold], [a["label"] for a in answers], self.labels)
+
+
+@register
+class PoolWindows(Layer):
+    """The logits of a text from those of its windows.
+
+    Args:
+        pool: `"mean"`, `"max"` or `"attention"`.
+        normalize: whether logits are made log-probabilities first, as for one label of several.
+
+    Call arguments:
+        logits: `(batch, windows, labels)`.
+        padding_mask: `(batch, windows, time)`; a window without a real token does not count.
+        weight: `(batch, windows, 1)`, logits of the windows' weights, for `"attention"`.
+
+    Returns:
+        `(batch, labels)`.
+    """
+
+    def __init__(self, pool="mean", normalize=True, **kwargs):
+        super().__init__(**kwargs)
+        self.pool, self.normalize = pool, normalize
+
+    def call(self, logits, padding_mask, weight=None):
+        absent = 1.0 - ops.cast(ops.max(padding_mask, axis=2, keepdims=True), logits.dtype)
+        if self.normalize:
+            logits = ops.log_softmax(logits, axis=-1)
+        if self.pool == "max":
+            return ops.max(logits - 1e4 * absent, axis=1)
+        weight = ops.zeros_like(absent) if weight is None else weight
+        return ops.sum(ops.softmax(weight - 1e4 * absent, axis=1) * logits, axis=1)
 
 
 class _SquaredError(keras.losses.Loss):

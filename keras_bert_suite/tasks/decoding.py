@@ -1,37 +1,192 @@
-"""Scores to answers, in numpy alone: the same functions answer for a Keras model and on the device."""
+"""Scores to answers, in numpy alone: the same functions answer for a Keras model, on the device and for a server."""
 
 import numpy as np
 
+from keras_bert_suite.tasks.inputs import owners, pieces_of
 
-def decode(task, scores, encoding, text):
-    """The answer to one text.
+# The outputs that have an axis of ids, which is cut to the row's own before decoding.
+TOKEN_OUTPUTS = {
+    "token_classification": ("scores",),
+    "intent_slots": ("tag_scores",),
+    "question_answering": ("start_scores", "end_scores"),
+}
+ANSWERS = 20
+# By how much "no answer" is above the best span where there is no span: JSON has no infinity.
+_NO_SPAN = 1e4
+
+
+def decode(task, outputs, rows, item):
+    """The answer to one input.
 
     Args:
-        task: the task's config, a dict: `name`, `labels`, and for classification `problem`.
-        scores: what the model gives for this text: `(labels,)`, or `(time, labels)` for token classification.
-        encoding: the text's `Encoding`.
-        text: the text.
+        task: the task's config, a dict.
+        outputs: what the model gives for each row of the input, a list of dicts of arrays; those of `TOKEN_OUTPUTS`
+            are as long as the row.
+        rows: the input's `Rows`.
+        item: the `Input`.
 
     Returns:
         Classification: `{"label", "score", "scores"}`; with several labels `{"labels", "scores"}`; a number
         `{"value"}`. Token classification: `{"entities": [{"label", "text", "start", "end", "score"}]}`, characters
-        of the text. With `"truncated": True` where the model did not read the text to its end.
+        of the text. Intent and slots: both together. Question answering: `{"answer", "start", "end", "score",
+        "null_score", "answers"}`, characters of the passage. Multiple choice: `{"choice", "score", "scores"}`.
+        Ranking: `{"score"}`, or with choices `{"scores", "ranking"}`. Similarity: `{"embedding"}`, of a pair
+        `{"score"}`, with choices `{"scores", "ranking"}`. With `"truncated": True` where the model did not read a
+        text to its end.
     """
-    if task["name"] == "token_classification":
-        answer = {"entities": entities(scores, encoding, text, task["labels"])}
-    else:
-        answer = _classification(task, np.asarray(scores, "float64"))
-    return {**answer, "truncated": True} if encoding.truncated else answer
+    answer = _DECODERS[task["name"]](task, outputs, rows, item)
+    return {**answer, "truncated": True} if any(encoding.truncated for encoding in rows.encodings) else answer
 
 
-def _classification(task, scores):
+def of_row(task, tokenizer, outputs, i, encoding, length):
+    """One row of a batch's outputs, those of `TOKEN_OUTPUTS` cut to the row's own ids.
+
+    Args:
+        task: the task's config.
+        tokenizer: the `Tokenizer`, for the side of the padding.
+        outputs: a dict of arrays, whose first axis is the batch's.
+        i: the row.
+        encoding: its encoding.
+        length: ids that the row was padded to.
+    """
+    place = tokenizer.place(encoding, length)
+    token_outputs = TOKEN_OUTPUTS.get(task["name"], ())
+    return {name: array[i][place] if name in token_outputs else array[i] for name, array in outputs.items()}
+
+
+def _classification(task, outputs, rows, item):
+    scores = np.asarray(outputs[0]["scores"], "float64")
+    if len(outputs) > 1:
+        scores = _pooled(task, outputs)
     if task["problem"] == "regression":
         return {"value": float(scores[0])}
-    by_label = {label: float(score) for label, score in zip(task["labels"], scores, strict=True)}
+    if task["problem"] == "ordinal":
+        above = np.concatenate([[1.0], np.minimum.accumulate(scores), [0.0]])
+        return _best(task["labels"], above[:-1] - above[1:], int((scores > 0.5).sum()))
     if task["problem"] == "multi_label":
+        by_label = {label: float(score) for label, score in zip(task["labels"], scores, strict=True)}
         return {"labels": [label for label, score in by_label.items() if score >= 0.5], "scores": by_label}
-    best = max(by_label, key=by_label.get)
+    return _best(task["labels"], scores)
+
+
+def _best(labels, scores, best=None):
+    by_label = {label: float(score) for label, score in zip(labels, scores, strict=True)}
+    best = max(by_label, key=by_label.get) if best is None else labels[best]
     return {"label": best, "score": by_label[best], "scores": by_label}
+
+
+def _pooled(task, outputs):
+    """The scores of a text from those of its windows: their logits are pooled, as in training."""
+    scores = np.array([output["scores"] for output in outputs], "float64")
+    problem, tiny = task["problem"], 1e-7
+    if problem == "single_label":
+        logits = np.log(np.maximum(scores, tiny))
+    elif problem == "regression":
+        logits = scores
+    else:
+        scores = np.clip(scores, tiny, 1 - tiny)
+        logits = np.log(scores / (1 - scores))
+    if task["pool"] == "max":
+        logits = logits.max(axis=0)
+    else:
+        weights = np.array([output.get("weight", [0.0])[0] for output in outputs], "float64")
+        weights = np.exp(weights - weights.max())
+        logits = weights @ logits / weights.sum()
+    if problem == "single_label":
+        return np.exp(logits) / np.exp(logits).sum()
+    return logits if problem == "regression" else 1 / (1 + np.exp(-logits))
+
+
+def _token_classification(task, outputs, rows, item, name="scores", tags="labels"):
+    scores, encoding = outputs[0][name], rows.encodings[0]
+    if rows.whole is not None:
+        scores, encoding = _joined(task, outputs, rows, name), rows.whole
+    return {"entities": entities(scores, encoding, item.text, task[tags])}
+
+
+def _joined(task, outputs, rows, name):
+    """The scores of a whole text's ids, each from the window that has most context."""
+    places = [pieces_of(encoding) for encoding in rows.encodings]
+    joined = np.zeros((len(rows.whole.ids), outputs[0][name].shape[-1]))
+    own = owners([len(place) for place in places], task["stride"])
+    for place, (window, inside) in zip(pieces_of(rows.whole), own, strict=True):
+        joined[place] = outputs[window][name][places[window][inside]]
+    return joined
+
+
+def _intent_slots(task, outputs, rows, item):
+    # The intent of a long text is that of its first window, as commands begin with it.
+    return {
+        **_best(task["labels"], np.asarray(outputs[0]["scores"], "float64")),
+        **_token_classification(task, outputs, rows, item, "tag_scores", "tags"),
+    }
+
+
+def _question_answering(task, outputs, rows, item):
+    """The n best spans over all windows, as in BERT's SQuAD code, and whether the passage answers at all."""
+    spans, null_score = {}, np.inf
+    for output, encoding in zip(outputs, rows.encodings, strict=True):
+        starts, ends = (np.asarray(output[name], "float64") for name in ("start_scores", "end_scores"))
+        # The first id that belongs to no text stands for "no answer".
+        null = encoding.sequence_ids.index(None)
+        null_score = min(null_score, starts[null] + ends[null])
+        passage = np.array([place for place, sequence in enumerate(encoding.sequence_ids) if sequence == 1], int)
+        for start in passage[np.argsort(-starts[passage], kind="stable")[:ANSWERS]]:
+            for end in passage[np.argsort(-ends[passage], kind="stable")[:ANSWERS]]:
+                if start <= end < start + task["max_answer_pieces"]:
+                    first, last = encoding.offsets[start][0], encoding.offsets[end][1]
+                    first += len(item.pair[first:last]) - len(item.pair[first:last].lstrip())
+                    score = float(starts[start] + ends[end])
+                    if first < last and score > spans.get((first, last), -np.inf):
+                        spans[first, last] = score
+    ordered = sorted(spans.items(), key=lambda span: -span[1])[:ANSWERS]
+    scores = np.array([score for _, score in ordered] + ([null_score] if task["null_answers"] else []))
+    chances = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum() if len(scores) else scores
+    answers = [
+        {"answer": item.pair[first:last], "start": first, "end": last, "score": float(chance)}
+        for ((first, last), _), chance in zip(ordered, chances, strict=False)
+    ]
+    difference = float(null_score - ordered[0][1]) if ordered else _NO_SPAN
+    none = {"answer": "", "start": 0, "end": 0, "score": float(chances[-1]) if task["null_answers"] else 0.0}
+    is_none = not answers or (task["null_answers"] and difference > task["null_threshold"])
+    return {**(none if is_none else answers[0]), "null_score": difference, "answers": answers}
+
+
+def _multiple_choice(task, outputs, rows, item):
+    scores = np.array([output["scores"][0] for output in outputs], "float64")
+    chances = np.exp(scores - scores.max())
+    chances = chances / chances.sum()
+    return {"choice": int(chances.argmax()), "score": float(chances.max()), "scores": chances.tolist()}
+
+
+def _ranking(task, outputs, rows, item):
+    if item.choices is None:
+        return {"score": float(outputs[0]["scores"][0])}
+    return _ranked([float(output["scores"][0]) for output in outputs])
+
+
+def _similarity(task, outputs, rows, item):
+    vectors = np.array([output["embedding"] for output in outputs], "float64")
+    if item.pair is None and item.choices is None:
+        return {"embedding": vectors[0].tolist()}
+    lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    cosines = (vectors / lengths)[1:] @ (vectors / lengths)[0]
+    return {"score": float(cosines[0])} if item.choices is None else _ranked(cosines.tolist())
+
+
+def _ranked(scores):
+    return {"scores": scores, "ranking": np.argsort(-np.array(scores), kind="stable").tolist()}
+
+
+_DECODERS = {
+    "classification": _classification,
+    "token_classification": _token_classification,
+    "intent_slots": _intent_slots,
+    "question_answering": _question_answering,
+    "multiple_choice": _multiple_choice,
+    "ranking": _ranking,
+    "similarity": _similarity,
+}
 
 
 def entities(scores, encoding, text, labels):

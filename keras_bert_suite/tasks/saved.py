@@ -1,5 +1,6 @@
 """A fine-tuned model as one thing, and as one folder: model, task, tokenizer, lengths, figures."""
 
+import functools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +14,14 @@ from keras_bert_suite.data.batches import training_batches
 from keras_bert_suite.data.token_dropout import TokenDropout
 from keras_bert_suite.encoders import Encoder
 from keras_bert_suite.errors import InputError
-from keras_bert_suite.tasks import task_class
-from keras_bert_suite.tasks.decoding import decode
+from keras_bert_suite.tasks import similarity, task_class
+from keras_bert_suite.tasks.decoding import decode, of_row
+from keras_bert_suite.tasks.inputs import Input, rows
 from keras_bert_suite.tokenizers import Tokenizer
 
 EXAMPLES = 32
+# Ids of a text where an encoder has no end of positions and nothing says how many it should read.
+DEFAULT_LENGTH = 512
 # What language embeddings are given where a tokenizer says nothing of languages: none is added.
 NO_LANGUAGE = -1
 _FEATURES = {"token_ids": "ids", "segment_ids": "segment_ids", "padding_mask": "padding_mask"}
@@ -34,7 +38,7 @@ class TaskModel:
         tokenizer: the tokenizer.
         max_length: ids that a text is cut to.
         figures: the metrics of its training, a dict.
-        examples: a few inputs, `(text, pair)`, that exports are checked on.
+        examples: a few `Input`, that exports are checked on.
     """
 
     encoder: Encoder
@@ -45,9 +49,7 @@ class TaskModel:
     figures: dict = field(default_factory=dict)
     examples: list = field(default_factory=list)
 
-    def training_data(
-        self, examples, batch_size, seed, epochs, initial_epoch=0, token_dropout=0.0, entity_dropout=0.0
-    ):
+    def training_data(self, examples, batch_size, seed, epochs, token_dropout=0.0, entity_dropout=0.0):
         """Labelled examples as the batches of all epochs, for `fit`.
 
         Args:
@@ -55,46 +57,85 @@ class TaskModel:
             batch_size: examples a batch.
             seed: of the shuffling and of the token dropout.
             epochs: number of epochs.
-            initial_epoch: the first epoch to give.
             token_dropout: the probability of a piece to give way to a random one; see `data.token_dropout`.
             entity_dropout: that of a piece of an entity.
+
+        Returns:
+            A function from the first epoch to give to a `tf.data.Dataset`, and the number of steps of an epoch.
         """
-        encodings, inputs = encode(self.tokenizer, inputs_of(examples), self.max_length), self.encoder.input
-        features = [
-            {name: getattr(e, _FEATURES[name]) if name in _FEATURES else [NO_LANGUAGE] * len(e.ids) for name in inputs}
-            for e in encodings
-        ]
-        targets = [self.task.target(example, e) for example, e in zip(examples, encodings, strict=True)]
+        encoded = rows(self.task.config, self.tokenizer, inputs_of(self.task, examples), self.max_length)
+        features, targets, encodings, sources = [], [], [], []
+        for example, found in zip(examples, encoded, strict=True):
+            for group, target in self.task.training(example, found):
+                features.append([self._row(encoding) for encoding in group])
+                targets.append(target)
+                encodings.append(group)
+                sources.append(example)
         change = None
         if token_dropout or entity_dropout:
-            change = TokenDropout(self.tokenizer, examples, encodings, token_dropout, entity_dropout)
-        pads = {"token_ids": self.tokenizer.pad_id or 0, "language_ids": NO_LANGUAGE}
-        side = self.tokenizer.padding_side
-        return training_batches(features, targets, batch_size, seed, epochs, initial_epoch, pads, change, side)
+            change = TokenDropout(self.tokenizer, sources, encodings, token_dropout, entity_dropout)
+        batches = functools.partial(
+            training_batches,
+            features,
+            targets,
+            batch_size,
+            seed,
+            epochs,
+            pad_values={"token_ids": self.tokenizer.pad_id or 0, "language_ids": NO_LANGUAGE},
+            change=change,
+            padding_side=self.tokenizer.padding_side,
+            grouped=self.task.grouped,
+            token_targets=self.task.token_targets,
+        )
+        return batches, -(-len(features) // batch_size)
 
-    def scores(self, logits):
-        """Logits, an array, to what decoding reads."""
-        return ops.convert_to_numpy(self.task.scores(ops.convert_to_tensor(logits)))
+    def _row(self, encoding):
+        return {
+            name: getattr(encoding, _FEATURES[name]) if name in _FEATURES else [NO_LANGUAGE] * len(encoding.ids)
+            for name in self.encoder.input
+        }
+
+    def outputs(self, arrays):
+        """What the model gives for arrays, a dict of numpy arrays that `decode` reads."""
+        logits = self.model.predict_on_batch(arrays)
+        found = self.task.outputs({name: ops.convert_to_tensor(x) for name, x in logits.items()})
+        return {name: ops.convert_to_numpy(x) for name, x in found.items()}
 
     def predict(self, inputs, batch_size=32, progress=iter):
-        """The answers to a list of `(text, pair)`, each a dict as `tasks.decoding.decode` gives.
+        """The answers to a list of inputs, each a dict as `tasks.decoding.decode` gives.
 
         Args:
-            inputs: a list of `(text, pair)`; pair is None for a single text.
-            batch_size: texts at a time, those of like length together.
+            inputs: a list of `Input`, or of tuples `(text, pair, choices)`, of which the last may be left out.
+            batch_size: rows at a time, those of like length together.
             progress: wraps the list of batches, as `tqdm` does.
         """
-        encodings = encode(self.tokenizer, inputs, self.max_length)
-        order = np.argsort([len(encoding.ids) for encoding in encodings], kind="stable")
-        answers = [None] * len(inputs)
-        for rows in progress([order[i : i + batch_size] for i in range(0, len(order), batch_size)]):
-            arrays = self.features([encodings[row] for row in rows])
-            scores = self.scores(self.model.predict_on_batch(arrays)["logits"])
-            for row, score in zip(rows, scores, strict=True):
-                if score.ndim == 2:
-                    score = score[self.tokenizer.place(encodings[row], len(score))]
-                answers[row] = decode(self.task.config, score, encodings[row], inputs[row][0])
+        inputs = [Input(*item) for item in inputs]
+        config = self.task.config
+        encoded = rows(config, self.tokenizer, inputs, self.max_length)
+        outputs = self._of_rows([encoding for found in encoded for encoding in found.encodings], batch_size, progress)
+        answers, start = [], 0
+        for item, found in zip(inputs, encoded, strict=True):
+            answers.append(decode(config, outputs[start : start + len(found.encodings)], found, item))
+            start += len(found.encodings)
         return answers
+
+    def embed(self, texts, batch_size=32, progress=iter):
+        """The vectors of a list of texts, float32 `(texts, dim)`; of a similarity model alone."""
+        if self.task.name != "similarity":
+            raise InputError(f"A model of the task {self.task.name} gives no vectors; expected one of similarity.")
+        encoded = rows(self.task.config, self.tokenizer, [(text,) for text in texts], self.max_length)
+        outputs = self._of_rows([found.encodings[0] for found in encoded], batch_size, progress)
+        return np.stack([output["embedding"] for output in outputs])
+
+    def _of_rows(self, encodings, batch_size, progress):
+        order = np.argsort([len(encoding.ids) for encoding in encodings], kind="stable")
+        found = [None] * len(encodings)
+        for numbers in progress([order[i : i + batch_size] for i in range(0, len(order), batch_size)]):
+            arrays = self.features([encodings[number] for number in numbers])
+            outputs, length = self.outputs(arrays), arrays["token_ids"].shape[1]
+            for i, number in enumerate(numbers):
+                found[number] = of_row(self.task.config, self.tokenizer, outputs, i, encodings[number], length)
+        return found
 
     def features(self, encodings, length=None):
         """Encodings as the arrays that the model takes; without `length`, a multiple of 8 wide."""
@@ -104,20 +145,9 @@ class TaskModel:
         return {name: arrays.get(name, none) for name in self.encoder.input}
 
 
-def inputs_of(examples):
-    """Labelled examples as a list of `(text, pair)`."""
-    return [(example["text"], example.get("pair")) for example in examples]
-
-
-def encode(tokenizer, inputs, max_length):
-    """A list of `(text, pair)` as a list of `Encoding`."""
-    if not inputs:
-        raise InputError("Received no texts.")
-    texts, pairs = zip(*inputs, strict=True)
-    paired = [pair is not None for pair in pairs]
-    if any(paired) and not all(paired):
-        raise InputError(f"{sum(paired)} of {len(inputs)} inputs are pairs; expected all or none.")
-    return tokenizer.encode_batch(texts, pairs if all(paired) else None, max_length)
+def inputs_of(task, examples):
+    """Labelled examples as a list of `Input`."""
+    return [task.input(example) for example in examples]
 
 
 def begin(task, preset, max_length, dropout=0.1, lowercase=None):
@@ -126,7 +156,7 @@ def begin(task, preset, max_length, dropout=0.1, lowercase=None):
     Args:
         task: the task.
         preset: where the encoder and its tokenizer are; see `Encoder.from_preset`.
-        max_length: ids that a text is cut to.
+        max_length: ids that a text is cut to; None for as many as the encoder has positions.
         dropout: of the head.
         lowercase: whether to lower the case of texts; None for as the checkpoint says.
 
@@ -137,6 +167,7 @@ def begin(task, preset, max_length, dropout=0.1, lowercase=None):
     encoder = Encoder.from_preset(preset, missing="initialize")
     check_vocabulary(tokenizer, encoder, preset)
     positions = encoder.max_length
+    max_length = max_length or positions or DEFAULT_LENGTH
     if positions and max_length > positions:
         raise InputError(f"Received max_length={max_length}; the encoder of {preset} has {positions} positions.")
     return TaskModel(encoder, task.build(encoder, dropout), task, tokenizer, max_length)
@@ -160,18 +191,21 @@ def save(trained, folder, card):
         writing.write_weights(trained.model, temporary / "model.weights.h5")
         trained.tokenizer.save(temporary)
         (temporary / "metrics.json").write_text(json.dumps(trained.figures, indent=1) + "\n")
-        lines = [json.dumps({"text": text, "pair": pair}) for text, pair in trained.examples]
+        lines = [json.dumps(Input(*item)._asdict()) for item in trained.examples]
         (temporary / "examples.jsonl").write_text("".join(line + "\n" for line in lines))
         (temporary / "README.md").write_text(card)
 
 
 def load(folder):
-    """A `TaskModel` from a folder that `save` wrote.
+    """A `TaskModel` from a folder that `save` wrote, or a sentence encoder from one of sentence-transformers.
 
     Raises:
         InputError: it is no such folder, or is not whole.
     """
     folder = Path(folder)
+    if similarity.is_sentence_transformers(folder):
+        settings, max_length = similarity.settings_of(folder)
+        return begin(similarity.Similarity(**settings), folder, max_length)
     if not (folder / "config.json").exists():
         raise InputError(f"{folder} is no folder of a fine-tuned model: it has no config.json.")
     source = presets.open_source(folder)
@@ -185,7 +219,7 @@ def load(folder):
     figures = presets.read_json(folder / "metrics.json") if (folder / "metrics.json").exists() else {}
     examples = folder / "examples.jsonl"
     lines = examples.read_text().splitlines() if examples.exists() else []
-    inputs = [(row["text"], row["pair"]) for row in map(json.loads, lines)]
+    inputs = [Input(**row) for row in map(json.loads, lines)]
     tokenizer = Tokenizer.from_preset(folder)
     check_vocabulary(tokenizer, encoder, folder)
     return TaskModel(encoder, model, task, tokenizer, source.config["max_length"], figures, inputs)

@@ -3,6 +3,7 @@
 It imports neither Keras nor TensorFlow: the same class runs where models are trained and on the device.
 """
 
+import dataclasses
 import json
 import re
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ class Encoding:
         padding_mask: 1 for a real token, 0 for padding.
         words: for each id the number of its word in its text (words end at spaces and punctuation); None for
             special tokens.
+        sequence_ids: for each id 0 or 1, the text that it is of; None for special tokens.
         tokens: the pieces themselves.
         truncated: whether the text went on beyond `max_length`.
     """
@@ -40,6 +42,7 @@ class Encoding:
     segment_ids: list
     padding_mask: list
     words: list
+    sequence_ids: list
     tokens: list
     truncated: bool
 
@@ -162,16 +165,56 @@ class Tokenizer:
 
     def encode_batch(self, texts, pairs=None, max_length=None, pad_to=None):
         """A list of texts, or of pairs, as a list of `Encoding`; arguments as for `encode`."""
+        found, cut = self._encode(self._of_length(max_length, pairs is not None), texts, pairs)
+        if pad_to is not None:
+            self._pad(found, pad_to)
+        return [self._encoding(encoding, *texts) for encoding, *texts in zip(found, *cut, strict=True)]
+
+    def windows(self, texts, pairs=None, max_length=512, stride=128):
+        """Each text, however long, as a list of encodings of `max_length` ids at most that overlap.
+
+        Args:
+            texts: strings.
+            pairs: second strings; of a pair the second is cut into windows and the first stands whole in each. None
+                for single texts.
+            max_length: ids of a window, the special ones included.
+            stride: pieces that a window shares with the one before.
+
+        Returns:
+            A list of lists of `Encoding`, none of them `truncated`.
+
+        Raises:
+            InputError: a window has no room for more than the stride.
+        """
+        room = max_length - self._tokenizer.num_special_tokens_to_add(pairs is not None)
+        if not 0 <= stride < room:
+            raise InputError(
+                f"Received stride={stride}; expected 0 to {room - 1}: a window of {max_length} ids has {room} pieces."
+            )
+        engine = self._of_length(
+            max_length, pairs is not None, stride, "only_first" if pairs is None else "only_second"
+        )
+        try:
+            found, cut = self._encode(engine, texts, pairs)
+        except Exception as error:
+            raise InputError(
+                f"A first text leaves no room for windows of the second in {max_length} ids: {error}"
+            ) from None
+        return [
+            [
+                dataclasses.replace(self._encoding(window, *texts), truncated=False)
+                for window in (encoding, *encoding.overflowing)
+            ]
+            for encoding, *texts in zip(found, *cut, strict=True)
+        ]
+
+    def _encode(self, engine, texts, pairs):
         groups = [[_clean(text) for text in group] for group in ((texts,) if pairs is None else (texts, pairs))]
         moses = self._parts.moses
         cut = groups if moses is None else [[moses.cut(text) for text in group] for group in groups]
         inputs = [group if moses is None else [words for words, _ in group] for group in cut]
         inputs = inputs[0] if pairs is None else list(zip(*inputs, strict=True))
-        engine = self._of_length(max_length, pairs is not None)
-        found = engine.encode_batch(inputs, is_pretokenized=moses is not None)
-        if pad_to is not None:
-            self._pad(found, pad_to)
-        return [self._encoding(encoding, *texts) for encoding, *texts in zip(found, *cut, strict=True)]
+        return engine.encode_batch(inputs, is_pretokenized=moses is not None), cut
 
     def _encoding(self, found, *texts):
         ids, tokens, offsets, words = found.ids, found.tokens, found.offsets, found.word_ids
@@ -185,6 +228,7 @@ class Tokenizer:
             segment_ids=found.type_ids,
             padding_mask=found.attention_mask,
             words=words,
+            sequence_ids=found.sequence_ids,
             tokens=tokens,
             truncated=bool(found.overflowing),
         )
@@ -200,7 +244,7 @@ class Tokenizer:
                 pad_token=self._parts.special["pad"],
             )
 
-    def _of_length(self, max_length, paired):
+    def _of_length(self, max_length, paired, stride=0, strategy="longest_first"):
         if max_length is not None:
             least = self._tokenizer.num_special_tokens_to_add(paired) + 1
             if max_length < least:
@@ -208,11 +252,12 @@ class Tokenizer:
                     f"Received max_length={max_length}; expected {least} or more, as {least - 1} are special tokens."
                 )
         # The library keeps truncation as a state of the tokenizer: one object a length is safe across threads.
-        if max_length not in self._by_length:
+        key = None if max_length is None else (max_length, stride, strategy)
+        if key not in self._by_length:
             other = tokenizers.Tokenizer.from_str(self._tokenizer.to_str())
-            other.enable_truncation(max_length, strategy="longest_first")
-            self._by_length[max_length] = other
-        return self._by_length[max_length]
+            other.enable_truncation(max_length, stride=stride, strategy=strategy)
+            self._by_length[key] = other
+        return self._by_length[key]
 
     def arrays(self, encodings, length=None):
         """Encodings as the arrays that an encoder takes, padded on the `padding_side`.

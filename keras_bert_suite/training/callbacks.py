@@ -17,15 +17,15 @@ class Judge(keras.callbacks.Callback):
     """Computes metrics at the end of each epoch; with patience, stops early and keeps the best epoch's weights.
 
     Args:
-        evaluate: a function without arguments that gives a dict of numbers.
-        metric: the name of the one that counts; higher is better.
+        evaluate: a function without arguments that gives a dict of numbers; the first is the one that counts, and
+            higher is better.
         patience: epochs without a better value after which training stops; 0 for never, and the last epoch's
             weights are kept.
     """
 
-    def __init__(self, evaluate, metric, patience=0):
+    def __init__(self, evaluate, patience=0):
         super().__init__()
-        self.evaluate, self.metric, self.patience = evaluate, metric, patience
+        self.evaluate, self.patience = evaluate, patience
         self.history, self.best_weights = [], None
 
     def on_epoch_end(self, epoch, logs=None):
@@ -41,7 +41,11 @@ class Judge(keras.callbacks.Callback):
 
     def best(self):
         """The entry of `history` whose weights are kept."""
-        return max(self.history, key=lambda entry: entry[self.metric]) if self.patience else self.history[-1]
+        return max(self.history, key=lambda entry: entry[self._metric]) if self.patience else self.history[-1]
+
+    @property
+    def _metric(self):
+        return next(name for name in self.history[0] if name not in ("epoch", "loss"))
 
     def on_train_end(self, logs=None):
         if self.best_weights is not None:

@@ -10,6 +10,7 @@ from keras_bert_suite.data import readers
 from keras_bert_suite.evaluation import metrics
 from keras_bert_suite.tasks.classification import Classification
 from keras_bert_suite.tasks.decoding import entities
+from keras_bert_suite.tasks.inputs import Rows
 from keras_bert_suite.tasks.token_classification import TokenClassification
 
 PIECES = [
@@ -58,7 +59,8 @@ def test_targets_and_answers_are_inverse():
     task = TokenClassification.from_examples([example])
     assert task.labels == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
     encoding = tokenizer.encode(example["text"])
-    tags, weights = task.target(example, encoding)
+    [(_, targets)] = task.training(example, Rows([encoding]))
+    tags, weights = targets["logits"]
     # Every word of the tokenizer has a tag, on its first piece: "##a" has none, "u . s ." four.
     assert weights.sum() == 9
     assert [task.labels[tag] for tag in tags[weights > 0]] == "B-PER O O B-LOC I-LOC I-LOC I-LOC O B-LOC".split()

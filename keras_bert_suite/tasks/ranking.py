@@ -1,0 +1,95 @@
+"""Ranking by a cross-encoder: query and candidate are read together, and scored."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_bert_suite import heads
+from keras_bert_suite.data import pairs
+from keras_bert_suite.errors import InputError
+from keras_bert_suite.evaluation import metrics
+from keras_bert_suite.tasks import losses
+from keras_bert_suite.tasks.inputs import Input
+from keras_bert_suite.tasks.task import Task
+
+OBJECTIVES = ("pointwise", "listwise")
+
+
+class Ranking(Task):
+    """What it takes to train, run and judge a reranker.
+
+    Nogueira and Cho 2019, https://arxiv.org/abs/1901.04085 (pointwise); Cao et al. 2007 (ListNet, listwise).
+
+    Args:
+        objective: `"pointwise"`, binary cross-entropy of each candidate (labels above 0.5 are relevant), or
+            `"listwise"`, cross-entropy over the candidates of a query.
+    """
+
+    name = "ranking"
+
+    def __init__(self, objective="pointwise"):
+        if objective not in OBJECTIVES:
+            raise InputError(f"Received objective={objective!r}; expected {', '.join(OBJECTIVES)}.")
+        self.objective = objective
+        self.grouped = objective == "listwise"
+
+    @classmethod
+    def from_examples(cls, examples, **settings):
+        """The task; nothing of it depends on the examples."""
+        return cls(**settings)
+
+    @staticmethod
+    def read(path, columns=None):
+        """The queries of a file with their candidates; see `data.pairs.read_ranking`."""
+        return pairs.read_ranking(path, columns)
+
+    @property
+    def config(self):
+        """What makes the task again, as a dict."""
+        return {"name": self.name, "objective": self.objective}
+
+    def input(self, example):
+        """An example's `Input`."""
+        return Input(example["text"], None, example["choices"])
+
+    def training(self, example, rows):
+        """A query as one row a candidate (pointwise), or as one group of rows (listwise)."""
+        relevance = np.array(example["labels"], "float32")
+        if self.objective == "listwise":
+            # Where nothing is relevant there is no order to learn.
+            return [(rows.encodings, {"logits": (relevance, 1.0)})] if relevance.max() > 0 else []
+        return [
+            ([encoding], {"logits": (np.array([label > 0.5], "float32"), 1.0)})
+            for encoding, label in zip(rows.encodings, relevance, strict=True)
+        ]
+
+    def build(self, encoder, dropout):
+        """The encoder with the task's head, from its inputs to `{"logits"}` `(batch, 1)`."""
+        return heads.attach(encoder, "classification", 1, dropout)
+
+    def training_model(self, model):
+        """The model that is trained: listwise, to `{"logits"}` `(batch, candidates)`."""
+        if self.objective == "pointwise":
+            return model
+        group = heads.grouped(model)
+        return keras.Model(group.input, {"logits": heads.OneScore(name="scores")(group.output["logits"])})
+
+    def losses(self):
+        """The loss of `logits`."""
+        if self.objective == "pointwise":
+            return {"logits": keras.losses.BinaryCrossentropy(from_logits=True)}
+        return {"logits": losses.ListNet()}
+
+    def outputs(self, model_outputs):
+        """What `decode` reads: `scores` `(batch, 1)`, a probability (pointwise) or a logit."""
+        logits = model_outputs["logits"]
+        return {"scores": ops.sigmoid(logits) if self.objective == "pointwise" else logits}
+
+    def evaluate(self, examples, answers):
+        """Mean average precision, MRR@10 and nDCG@10 over the queries that have a relevant candidate, a dict."""
+        found = [
+            (example["labels"], answer["scores"])
+            for example, answer in zip(examples, answers, strict=True)
+            if max(example["labels"]) > 0
+        ]
+        return metrics.ranking([labels for labels, _ in found], [scores for _, scores in found])
