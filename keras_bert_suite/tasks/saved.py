@@ -1,8 +1,8 @@
 """A fine-tuned model as one thing, and as one folder: model, task, tokenizer, lengths, figures."""
 
+import dataclasses
 import functools
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -27,7 +27,7 @@ NO_LANGUAGE = -1
 _FEATURES = {"token_ids": "ids", "segment_ids": "segment_ids", "padding_mask": "padding_mask"}
 
 
-@dataclass
+@dataclasses.dataclass
 class TaskModel:
     """A task's model with all that it takes to answer.
 
@@ -46,8 +46,8 @@ class TaskModel:
     task: object
     tokenizer: Tokenizer
     max_length: int
-    figures: dict = field(default_factory=dict)
-    examples: list = field(default_factory=list)
+    figures: dict = dataclasses.field(default_factory=dict)
+    examples: list = dataclasses.field(default_factory=list)
 
     def training_data(self, examples, batch_size, seed, epochs, token_dropout=0.0, entity_dropout=0.0):
         """Labelled examples as the batches of all epochs, for `fit`.
@@ -171,6 +171,21 @@ def begin(task, preset, max_length, dropout=0.1, lowercase=None):
     if positions and max_length > positions:
         raise InputError(f"Received max_length={max_length}; the encoder of {preset} has {positions} positions.")
     return TaskModel(encoder, task.build(encoder, dropout), task, tokenizer, max_length)
+
+
+def merged(trained):
+    """A `TaskModel` whose low-rank changes (LoRA) are part of the kernels; itself where it has none."""
+    layers = [layer for layer in trained.encoder._flatten_layers() if getattr(layer, "lora_enabled", False)]
+    if not layers:
+        return trained
+    encoder = type(trained.encoder).from_config(trained.encoder.get_config())
+    model = trained.task.build(encoder, encoder.get_config().get("dropout", 0.0))
+    arrays = {variable.path: variable for variable in trained.model.weights}
+    # A layer's `kernel` is the sum; its variables are its parts.
+    arrays |= {layer._kernel.path: layer.kernel for layer in layers}
+    for variable in model.weights:
+        variable.assign(arrays[variable.path])
+    return dataclasses.replace(trained, encoder=encoder, model=model)
 
 
 def save(trained, folder, card):
