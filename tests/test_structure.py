@@ -39,7 +39,7 @@ MAY_IMPORT = {
         "errors",
     },
     "evaluation": {"errors"},
-    "training": {"keras", "layers", "checkpoints", "errors"},
+    "training": {"keras", "layers", "checkpoints", "training", "errors"},
     "edge": {"ai_edge_litert", "tokenizers", "tasks", "checkpoints", "edge", "errors", "quiet"},
     "quiet": set(),
 }

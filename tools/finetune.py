@@ -5,7 +5,6 @@ r"""Fine-tunes an encoder on labelled text, and writes a folder that the other t
 
 ENCODER is a folder with a checkpoint (Hugging Face's, Google's, or ours), a preset's name, or hf://org/name.
 A run that was killed goes on from its last whole epoch when the same command is given again.
-
 MiniLM-L6 on 6,000 sentences of SST-2, --learning_rate=1e-4: about 4 minutes on 2 cores, accuracy 0.85.
 """
 
@@ -16,7 +15,7 @@ from absl import flags
 
 from keras_bert_suite import InputError, quiet
 from keras_bert_suite.tasks import TASKS
-from keras_bert_suite.tools import command_line
+from keras_bert_suite.tools import command_line, seeds
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("task", None, list(TASKS), "What to learn.", required=True)
@@ -32,13 +31,13 @@ flags.DEFINE_integer("epochs", None, "Times that all of the training data is rea
 flags.DEFINE_integer("batch_size", None, "Examples a step. Default: the recipe's, 32 or 16.", 1)
 flags.DEFINE_float("learning_rate", None, "Highest learning rate of AdamW. Default: the recipe's.", 0)
 flags.DEFINE_float("warmup", None, "Part of the steps in which the learning rate rises. Default: 0.1.", 0, 1)
-flags.DEFINE_float("weight_decay", None, "Decoupled decay, not on norms and biases. Default: 0.01.", 0)
 flags.DEFINE_float("dropout", 0.1, "Dropout of the head.", lower_bound=0, upper_bound=0.9)
 flags.DEFINE_float("token_dropout", 0, "Part of the training pieces that random ones replace.", 0, 1)
 flags.DEFINE_float("entity_dropout", None, "The same within entities. Default: as --token_dropout.", 0, 1)
 flags.DEFINE_integer("max_length", 128, "Token ids of a text at most; longer texts are cut.", lower_bound=3)
 flags.DEFINE_integer("patience", 0, "Stop after so many epochs without a better metric, keep the best. 0: never.")
 flags.DEFINE_integer("seed", 0, "Seed of initialization, shuffling and dropout.")
+flags.DEFINE_integer("seeds", 1, "Runs, of this seed and those after it, into OUTPUT/seed_N; then their mean.", 1)
 flags.DEFINE_string("json", None, "File for the metrics.")
 
 
@@ -52,22 +51,23 @@ def main():
     from keras_bert_suite.tasks.task import from_settings
     from keras_bert_suite.training import callbacks, recipes
 
-    names = ("epochs", "batch_size", "learning_rate", "warmup", "weight_decay")
-    recipe = recipes.choose(FLAGS.recipe, **{name: FLAGS[name].value for name in names})
+    recipe = recipes.choose(FLAGS.recipe, FLAGS.epochs, FLAGS.batch_size, FLAGS.learning_rate, FLAGS.warmup)
     keras.utils.set_random_seed(FLAGS.seed)
     kind = task_class(FLAGS.task)
     train, judged = kind.read(FLAGS.train, FLAGS.columns), kind.read(FLAGS.eval, FLAGS.columns)
     task = from_settings(kind, train, FLAGS.set)
     task.check(train, FLAGS.train)
     task.check(judged, FLAGS.eval)
+    if FLAGS.seeds > 1:
+        return seeds.run(sys.modules[__name__], FLAGS.output, FLAGS.seed, FLAGS.seeds, task.baseline(judged))
     trained = saved.begin(task, FLAGS.encoder, FLAGS.max_length, FLAGS.dropout, FLAGS.lowercase)
     recipes.prepare(recipe, trained.encoder)
     inputs = saved.inputs_of(task, judged)
     trained.examples = inputs[: saved.EXAMPLES]
 
-    judge = callbacks.Judge(lambda: task.evaluate(judged, trained.predict(inputs)), FLAGS.patience)
     output = Path(FLAGS.output)
-    settings = command_line.settings(sys.modules[__name__], but=("output", "json"))
+    judge = callbacks.Judge(lambda: task.evaluate(judged, trained.predict(inputs)), FLAGS.patience)
+    settings = command_line.settings(sys.modules[__name__], but=("output", "json", "seeds"))
     resume = callbacks.Resume(output.with_name(f".{output.name}.training"), settings, judge)
     dropout = (FLAGS.token_dropout, FLAGS.token_dropout if FLAGS.entity_dropout is None else FLAGS.entity_dropout)
     batches, steps = trained.training_data(train, recipe.batch_size, FLAGS.seed, recipe.epochs, *dropout)

@@ -3,6 +3,8 @@
 A text that is longer than the model reads is cut; or, with a `stride`, read by windows whose logits are pooled.
 """
 
+import collections
+
 import keras
 import numpy as np
 from keras import ops
@@ -79,6 +81,13 @@ class Classification(Task):
                         f"{path} example {i} has the label {label!r}, which training has not seen; "
                         f"it knows {', '.join(self.labels[:20])}."
                     )
+
+    def baseline(self, examples):
+        """The part of the most frequent label; 0 where several labels or a number are asked for."""
+        if self.problem not in ("single_label", "ordinal"):
+            return 0.0
+        counts = collections.Counter(_labels(example, self.problem)[0] for example in examples)
+        return max(counts.values()) / len(examples)
 
     def target(self, example, encodings):
         """Label and weight of one example, of the output `logits`."""

@@ -34,6 +34,10 @@ class Task:
         """An example, with its `Rows`, as one or more of `(encodings, targets)`; see `data.batches`."""
         return [(rows.encodings, self.target(example, rows.encodings))]
 
+    def baseline(self, examples):
+        """What the first figure of `evaluate` is, at most, for a model that has learnt nothing."""
+        return 0.0
+
     def training_model(self, model):
         """The model that is trained, over the weights of the one that answers."""
         return model

@@ -61,7 +61,7 @@ RECIPES = {
 }
 
 
-def choose(name, **values):
+def choose(name, epochs=None, batch_size=None, learning_rate=None, warmup=None):
     """The recipe of a name, with those of the values that are not None in place of its own.
 
     Raises:
@@ -69,6 +69,7 @@ def choose(name, **values):
     """
     if name not in RECIPES:
         raise InputError(f"Received recipe={name!r}; expected one of {', '.join(RECIPES)}.")
+    values = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "warmup": warmup}
     return replace(RECIPES[name], **{key: value for key, value in values.items() if value is not None})
 
 

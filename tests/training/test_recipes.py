@@ -1,5 +1,7 @@
 """Recipes do to an encoder what they say, and each trains from the tool to a folder that is whole."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from keras_bert_suite import Encoder, InputError
 from keras_bert_suite.tasks import saved
 from keras_bert_suite.tasks.classification import Classification
+from keras_bert_suite.tools import seeds
 from keras_bert_suite.training import recipes
 from keras_bert_suite.training.optimizers import LayerwiseAdamW
 
@@ -21,9 +24,9 @@ def value(variable):
     return np.copy(keras.ops.convert_to_numpy(variable))
 
 
-def trained_with(name, epochs=2, **values):
+def trained_with(name, **changes):
     keras.utils.set_random_seed(0)
-    recipe = recipes.choose(name, epochs=epochs, batch_size=4, learning_rate=1e-3, **values)
+    recipe = dataclasses.replace(recipes.choose(name, epochs=2, batch_size=4, learning_rate=1e-3), **changes)
     task = Classification.from_examples(EXAMPLES)
     trained = saved.begin(task, "kbs_tiny_en", 16)
     before = {variable.path: value(variable) for variable in trained.model.weights}
@@ -112,3 +115,10 @@ def test_a_recipe_that_does_not_fit_is_named():
         recipes.choose("magic")
     with pytest.raises(InputError, match="names 9 blocks of"):
         trained_with("frozen", frozen=9)
+
+
+def test_several_seeds_are_summed_up():
+    runs = {0: {"loss": 0.1, "accuracy": 0.5, "f1": 1.0}, 1: {"loss": 0.2, "accuracy": 0.7, "f1": 0.0}}
+    found = seeds.summary(runs, baseline=0.5)
+    assert (found["metric"], found["failed"], found["best"]) == ("accuracy", 1, 0.7)
+    assert found["mean"] == pytest.approx(0.6) and found["deviation"] == pytest.approx(0.02**0.5)
