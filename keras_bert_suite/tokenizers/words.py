@@ -33,11 +33,11 @@ def number_words(found, texts):
 def _part(text, end, start):
     """Whether a word ends between a piece that ends at `end` and the next, which begins at `start`."""
     return start >= end and any(
-        _is_word(character) for character in text[max(end - 1, 0) : end] + text[start : start + 1]
+        is_word(character) for character in text[max(end - 1, 0) : end] + text[start : start + 1]
     )
 
 
-def _is_word(character):
+def is_word(character):
     """Whether a character is a word of its own."""
     if character.isascii():
         return not character.isalnum() and not character.isspace() and character.isprintable()
