@@ -1,4 +1,4 @@
-"""Losses of sentence embeddings, of rankings and of ordered labels, in `keras.ops` alone.
+"""Losses of sentence embeddings and of rankings, in `keras.ops` alone.
 
 Embeddings are `(batch, texts, dim)`: an anchor, its positive, and any further texts are hard negatives. Scores of a
 ranking are `(batch, candidates)`, their labels -1 where a query has no further candidate. Each loss is a mean over the
@@ -238,58 +238,6 @@ def _discount(ranks):
 def _pairs(x):
     """Differences of each two, `(batch, n)` to `(batch, n, n)`."""
     return ops.expand_dims(x, 2) - ops.expand_dims(x, 1)
-
-
-@register
-class Ordinal(Loss):
-    """Cross-entropy of ordered labels: for each but the last, whether the label is above it.
-
-    Cao et al. 2020 (CORAL), https://arxiv.org/abs/1901.07884. `y_true` `(batch,)` is the label, from 0 on; `y_pred`
-    `(batch, labels - 1)` the logits of `OrdinalLogits`.
-    """
-
-    def call(self, y_true, y_pred):
-        labels = ops.reshape(ops.cast(y_true, y_pred.dtype), (-1, 1))
-        above = ops.cast(labels > ops.cast(ops.arange(y_pred.shape[1]), y_pred.dtype), y_pred.dtype)
-        return ops.sum(ops.softplus(y_pred) - above * y_pred, axis=1)
-
-
-@register
-class OrdinalLogits(Layer):
-    """Logits of ordered labels: one score of a vector, and a bias for each threshold between two labels.
-
-    Cao et al. 2020 (CORAL), https://arxiv.org/abs/1901.07884: since the score is shared, the probabilities of being
-    above each label fall from label to label once the biases are trained.
-
-    Args:
-        units: number of labels.
-
-    Call arguments:
-        x: `(batch, dim)`.
-
-    Returns:
-        Logits that the label is above each but the last, `(batch, units - 1)`, float32.
-    """
-
-    def __init__(self, units, **kwargs):
-        super().__init__(**kwargs)
-        self.units = units
-
-    def build(self, x_shape):
-        self.dense = dense(1, "dense", use_bias=False)
-        self.dense.build(x_shape)
-        self.bias = self.add_weight(shape=(self.units - 1,), initializer="zeros", name="bias")
-
-    def call(self, x):
-        return ops.cast(self.dense(x), "float32") + ops.cast(self.bias, "float32")
-
-
-def ordinal_probabilities(logits):
-    """Logits of `OrdinalLogits` to the probability of each label, `(batch, labels - 1)` to `(batch, labels)`."""
-    above = ops.sigmoid(logits)
-    ends = ops.ones_like(above[:, :1])
-    above = ops.concatenate([ends, above, ops.zeros_like(ends)], axis=1)
-    return above[:, :-1] - above[:, 1:]
 
 
 @register

@@ -12,17 +12,19 @@ from keras_bert_suite.tasks import losses
 from keras_bert_suite.tasks.inputs import Input
 from keras_bert_suite.tasks.task import Task
 
-OBJECTIVES = ("pointwise", "listwise")
+OBJECTIVES = ("pointwise", "listwise", "lambda")
 
 
 class Ranking(Task):
     """What it takes to train, run and judge a reranker.
 
-    Nogueira and Cho 2019, https://arxiv.org/abs/1901.04085 (pointwise); Cao et al. 2007 (ListNet, listwise).
+    Nogueira and Cho 2019, https://arxiv.org/abs/1901.04085 (pointwise); Cao et al. 2007 (ListNet, listwise);
+    Wang et al. 2018, https://doi.org/10.1145/3269206.3271784 (lambda).
 
     Args:
-        objective: `"pointwise"`, binary cross-entropy of each candidate (labels above 0.5 are relevant), or
-            `"listwise"`, cross-entropy over the candidates of a query.
+        objective: `"pointwise"`, binary cross-entropy of each candidate (labels above 0.5 are relevant);
+            `"listwise"`, cross-entropy over the candidates of a query; or `"lambda"`, the order of each two of them
+            by what it means for nDCG.
     """
 
     name = "ranking"
@@ -31,7 +33,7 @@ class Ranking(Task):
         if objective not in OBJECTIVES:
             raise InputError(f"Received objective={objective!r}; expected {', '.join(OBJECTIVES)}.")
         self.objective = objective
-        self.grouped = objective == "listwise"
+        self.grouped = objective != "pointwise"
 
     @classmethod
     def from_examples(cls, examples, **settings):
@@ -53,9 +55,9 @@ class Ranking(Task):
         return Input(example["text"], None, example["choices"])
 
     def training(self, example, rows):
-        """A query as one row a candidate (pointwise), or as one group of rows (listwise)."""
+        """A query as one row a candidate (pointwise), or as one group of rows (the others)."""
         relevance = np.array(example["labels"], "float32")
-        if self.objective == "listwise":
+        if self.grouped:
             # Where nothing is relevant there is no order to learn.
             return [(rows.encodings, {"logits": (relevance, 1.0)})] if relevance.max() > 0 else []
         return [
@@ -68,7 +70,7 @@ class Ranking(Task):
         return heads.attach(encoder, "classification", 1, dropout)
 
     def training_model(self, model):
-        """The model that is trained: listwise, to `{"logits"}` `(batch, candidates)`."""
+        """The model that is trained: but for pointwise, to `{"logits"}` `(batch, candidates)`."""
         if self.objective == "pointwise":
             return model
         group = heads.grouped(model)
@@ -78,7 +80,7 @@ class Ranking(Task):
         """The loss of `logits`."""
         if self.objective == "pointwise":
             return {"logits": keras.losses.BinaryCrossentropy(from_logits=True)}
-        return {"logits": losses.ListNet()}
+        return {"logits": losses.ListNet() if self.objective == "listwise" else losses.LambdaLoss()}
 
     def outputs(self, model_outputs):
         """What `decode` reads: `scores` `(batch, 1)`, a probability (pointwise) or a logit."""

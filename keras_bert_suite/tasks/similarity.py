@@ -1,5 +1,6 @@
 """Sentence embeddings: one vector a text, such that texts of like meaning have vectors of like direction."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -139,7 +140,8 @@ class Similarity(Task):
             "cosine": losses.CosineSimilarity,
             "cosent": losses.CoSENT,
             "multiple_negatives": losses.MultipleNegativesRanking,
-            "triplet": losses.Triplet,
+            # Vectors of length 1 are 2 apart at most, far less than the usual margin of lengths.
+            "triplet": functools.partial(losses.Triplet, "cosine", 0.5) if self.normalize else losses.Triplet,
             "margin_mse": losses.MarginMSE,
         }[self.objective]()
         return {"embedding": losses.Matryoshka(loss, self.dims) if self.dims else loss}

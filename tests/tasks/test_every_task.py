@@ -42,6 +42,7 @@ SETTINGS = [
     ("multiple_choice", []),
     ("ranking", []),
     ("ranking", ["objective=listwise"]),
+    ("ranking", ["objective=lambda"]),
     ("similarity", []),
     ("similarity", ["objective=multiple_negatives", "dims=[32,16]"]),
 ]
@@ -119,5 +120,5 @@ def test_a_wrong_text_or_setting_is_named(tmp_path):
         trained.predict([("who?", 5)])
     with pytest.raises(InputError, match="ranking has objective"):
         from_settings(task_class("ranking"), [], ["stride=3"])
-    with pytest.raises(InputError, match="expected pointwise, listwise"):
+    with pytest.raises(InputError, match="expected pointwise, listwise, lambda"):
         from_settings(task_class("ranking"), [], ["objective=pairwise"])

@@ -46,20 +46,6 @@ def test_lambda_loss(mu):
     assert float(losses.LambdaLoss(mu, dtype="float64")(LABELS, SCORES)) == pytest.approx(expected, abs=CLOSE)
 
 
-def test_ordinal():
-    labels, logits = np.array([0, 2, 1]), np.array([[0.3, -0.5], [1.0, 2.0], [-0.1, -0.2]])
-    above = labels[:, None] > np.arange(2)
-    p = 1 / (1 + np.exp(-logits))
-    expected = -np.mean(np.sum(np.where(above, np.log(p), np.log(1 - p)), axis=1))
-    assert float(losses.Ordinal(dtype="float64")(labels, logits)) == pytest.approx(expected, abs=CLOSE)
-    layer = losses.OrdinalLogits(3)
-    assert tuple(layer(np.ones((2, 4), "float32")).shape) == (2, 2)
-    falling = np.array([[2.0, -1.0]])
-    found = keras.ops.convert_to_numpy(losses.ordinal_probabilities(falling))
-    p = 1 / (1 + np.exp(-falling[0]))
-    np.testing.assert_allclose(found, [[1 - p[0], p[0] - p[1], p[1]]], atol=1e-7)
-
-
 def test_margins_of_several_negatives():
     x = vectors()
     margins = np.linspace(-1, 1, 10).reshape(5, 2)
@@ -106,7 +92,6 @@ EVERY = [
     (losses.Matryoshka(losses.CoSENT(3.0), [6, 3], dtype="float64"), np.linspace(0, 1, 5), vectors()),
     (losses.ListNet(dtype="float64"), LABELS, SCORES),
     (losses.LambdaLoss(2.0, dtype="float64"), LABELS, SCORES),
-    (losses.Ordinal(dtype="float64"), np.array([0, 4, 1]), SCORES[:, :4]),
 ]
 
 

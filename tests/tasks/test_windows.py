@@ -21,7 +21,7 @@ def tokenizer():
 
 
 def answer_by_the_gold(text, spans, tokenizer, max_length, stride):
-    """What decoding makes of windows whose tags are those of the gold entities, wrong where there is little context."""
+    """What decoding makes of windows whose tags are those of the gold entities, but for the edges of windows."""
     task = TokenClassification(KINDS, stride)
     found = rows(task.config, tokenizer, [(text,)], max_length)[0]
     outputs = []
