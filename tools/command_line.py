@@ -13,12 +13,14 @@ from keras_bert_suite import quiet
 from keras_bert_suite.errors import InputError
 
 
-def run(main, module):
+def run(main, module, commands=()):
     """Runs a tool's main.
 
     Args:
-        main: a function of no arguments, called after the flags are parsed.
+        main: a function called after the flags are parsed: of no arguments, or where there are commands of the one
+            that was given.
         module: the tool's module; its docstring and its flags are what `--help` prints.
+        commands: what the tool can do, of which one stands before the flags.
     """
     spec = module.__spec__
     name = "kbs-" + (spec.name if spec else module.__name__).rpartition(".")[2]
@@ -32,13 +34,16 @@ def run(main, module):
             rest = flags.FLAGS(argv)
         except flags.Error as error:
             _fail(name, f"{' '.join(str(error).split())} See {name} --help.")
-        if len(rest) > 1:
-            _fail(name, f"unexpected argument {rest[1]!r}; flags are written --name=value. See {name} --help.")
+        if commands and not (rest[1:] and rest[1] in commands):
+            _fail(name, f"expected a command, {' or '.join(commands)}, before the flags. See {name} --help.")
+        known = 2 if commands else 1
+        if len(rest) > known:
+            _fail(name, f"unexpected argument {rest[known]!r}; flags are written --name=value. See {name} --help.")
         return rest
 
-    def guarded(_):
+    def guarded(rest):
         try:
-            main()
+            main(*rest[1:])
         except InputError as error:
             _fail(name, str(error))
         except OSError as error:
