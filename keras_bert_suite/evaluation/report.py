@@ -8,6 +8,8 @@ table { border-collapse: collapse; margin: 1rem 0 } th, td { padding: .3rem .8re
 td { text-align: right; font-variant-numeric: tabular-nums } th:first-child, td:first-child { text-align: left }
 .bar { background: #d5dde5; width: 12rem; height: .8rem; border-radius: .2rem }
 .bar div { background: #2f6f9f; height: 100% }
+.confusion td { text-align: center } svg { max-width: 24rem }
+svg text { font: 11px system-ui, sans-serif; fill: #1b2733 }
 mark { background: #ffe6a3; padding: 0 .2rem; border-radius: .2rem } mark small { color: #6b5310; margin-left: .3rem }
 """
 
@@ -51,6 +53,102 @@ def highlighted(text, entities):
         parts.append(f"<mark>{inside}<small>{html.escape(entity['label'])}</small></mark>")
         end = entity["end"]
     return "".join(parts) + html.escape(text[end:])
+
+
+def confusion_matrix(gold, predicted, labels):
+    """How often each label was taken for each, as an HTML table: gold labels down, a darker cell for a larger part.
+
+    Args:
+        gold: the labels of the data.
+        predicted: the labels of the answers.
+        labels: the labels in order.
+    """
+    from sklearn.metrics import confusion_matrix as count
+
+    counts = count(gold, predicted, labels=labels)
+    head = "".join(f"<th>{html.escape(str(label))}</th>" for label in labels)
+    rows = []
+    for label, row in zip(labels, counts, strict=True):
+        parts = row / max(1, row.sum())
+        cells = "".join(
+            f'<td style="background:rgba(47,111,159,{part:.2f})'
+            + (";color:#fff" if part > 0.5 else "")
+            + f'">{number}</td>'
+            for part, number in zip(parts, row, strict=True)
+        )
+        rows.append(f"<tr><th>{html.escape(str(label))}</th>{cells}</tr>")
+    return f'<table class="confusion"><tr><th>gold \\ answer</th>{head}</tr>{"".join(rows)}</table>'
+
+
+def per_class(gold, predicted, labels):
+    """Precision, recall, F1 and number of each label, as an HTML table; arguments as `confusion_matrix`'s."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    columns = precision_recall_fscore_support(gold, predicted, labels=labels, zero_division=0.0)
+    rows = [
+        [str(label), f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f}", str(count)]
+        for label, precision, recall, f1, count in zip(labels, *columns, strict=True)
+    ]
+    return html_table(["label", "precision", "recall", "F1", "number"], rows)
+
+
+def reliability_diagram(rows):
+    """Accuracy against confidence as an inline SVG drawing: bars on the diagonal are well calibrated.
+
+    Args:
+        rows: what `metrics.reliability` gives.
+    """
+    size = 240
+    drawn = "".join(
+        f'<rect x="{size * row["low"]:.1f}" y="{size * (1 - row["accuracy"]):.1f}" '
+        f'width="{size * (row["high"] - row["low"]) - 1:.1f}" height="{size * row["accuracy"]:.1f}" fill="#2f6f9f">'
+        f"<title>{row['count']} answers, confidence {row['confidence']:.3f}, "
+        f"accuracy {row['accuracy']:.3f}</title></rect>"
+        for row in rows
+    )
+    return (
+        f'<svg viewBox="-40 -10 {size + 60} {size + 50}" role="img" aria-label="accuracy against confidence">'
+        f'<rect width="{size}" height="{size}" fill="#f3f6f8"/>{drawn}'
+        f'<line x1="0" y1="{size}" x2="{size}" y2="0" stroke="#b3541e" stroke-dasharray="4"/>'
+        f'<text x="0" y="{size + 16}">0</text><text x="{size - 6}" y="{size + 16}">1</text>'
+        f'<text x="{size / 2 - 30}" y="{size + 32}">confidence</text>'
+        f'<text x="-14" y="{size}">0</text><text x="-14" y="10">1</text>'
+        f'<text transform="translate(-22 {size / 2 + 24}) rotate(-90)">accuracy</text></svg>'
+    )
+
+
+def worst(examples, answers, number=20):
+    """The wrong answers that were most confident, as an HTML table.
+
+    Args:
+        examples: a list of dicts with `text`, `label` and where there is one `pair`.
+        answers: a list of dicts with `label` and `score`.
+        number: rows at most.
+    """
+    wrong = [(e, a) for e, a in zip(examples, answers, strict=True) if str(e["label"]) != a["label"]]
+    wrong.sort(key=lambda pair: -pair[1]["score"])
+    rows = [
+        [" | ".join(filter(None, (e["text"], e.get("pair"))))[:300], str(e["label"]), a["label"], f"{a['score']:.3f}"]
+        for e, a in wrong[:number]
+    ]
+    return html_table(["text", "gold", "answer", "score"], rows) if rows else "<p>No answer was wrong.</p>"
+
+
+def classification(examples, answers, labels):
+    """The sections on a classifier of one label, for `page`: calibration, matrix, classes, worst examples."""
+    from keras_bert_suite.evaluation import metrics
+
+    gold, found = [str(example["label"]) for example in examples], [answer["label"] for answer in answers]
+    right = [g == f for g, f in zip(gold, found, strict=True)]
+    confidence = [answer["score"] for answer in answers]
+    rows = metrics.reliability(confidence, right)
+    error = metrics.expected_calibration_error(confidence, right)
+    return [
+        ("Labels taken for each other", confusion_matrix(gold, found, labels)),
+        ("Labels", per_class(gold, found, labels)),
+        ("Calibration", reliability_diagram(rows) + f"<p>Expected calibration error {error:.3f}</p>"),
+        ("Wrong and most confident", worst(examples, answers)),
+    ]
 
 
 def page(title, sections):
