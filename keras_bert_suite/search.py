@@ -208,7 +208,7 @@ def rerank(model, query, documents, progress=iter):
     return [{**documents[place], "score": float(answer["scores"][place])} for place in answer["ranking"]]
 
 
-def evaluate(model, folder, reranker=None, candidates=100, progress=iter):
+def evaluate(model, folder, reranker=None, candidates=100, binary=False, progress=iter):
     """Figures of a retrieval task in BEIR's layout: `corpus.jsonl`, `queries.jsonl`, `qrels.tsv`.
 
     Thakur et al. 2021, https://arxiv.org/abs/2104.08663. Grades above 0 are relevant. The vectors stay in memory.
@@ -218,6 +218,7 @@ def evaluate(model, folder, reranker=None, candidates=100, progress=iter):
         folder: the folder; `qrels.tsv` may be `qrels/test.tsv`, and its columns are `query-id corpus-id score`.
         reranker: a model of the task ranking, or None.
         candidates: texts that are retrieved, and reranked.
+        binary: whether all grades above 0 are the same gain, as where a higher grade is not a better one.
         progress: wraps the list of batches, as `tqdm` does.
 
     Returns:
@@ -226,6 +227,8 @@ def evaluate(model, folder, reranker=None, candidates=100, progress=iter):
     folder = Path(folder)
     documents, queries = list(read_texts(folder / "corpus.jsonl")), list(read_texts(folder / "queries.jsonl"))
     qrels = read_qrels(folder / "qrels.tsv" if (folder / "qrels.tsv").exists() else folder / "qrels" / "test.tsv")
+    if binary:
+        qrels = {query: {text: int(grade > 0) for text, grade in found.items()} for query, found in qrels.items()}
     queries = [query for query in queries if query["id"] in qrels]
     if not documents or not queries:
         raise InputError(f"{folder} has {len(documents)} texts and {len(queries)} queries with judgements.")

@@ -139,6 +139,9 @@ def test_figures_of_retrieval(corpus, tmp_path):
     found = search.evaluate(Bag(), tmp_path)
     ideal = 2 + 1 / np.log2(3)
     assert found == pytest.approx({"ndcg@10": 2 / ideal, "map": 0.5, "mrr@10": 1.0, "recall@100": 0.5})
+    # Where grades are no gains, both relevant texts count the same.
+    found = search.evaluate(Bag(), tmp_path, binary=True)
+    assert found["ndcg@10"] == pytest.approx(1 / (1 + 1 / np.log2(3)))
     worse = search.evaluate(Bag(), tmp_path, Reversed(), candidates=10)
     assert worse["mrr@10"] == pytest.approx(0.1)
 

@@ -85,8 +85,13 @@ def open_model(path, threads=None):
 
 def write_json(path, value):
     """Writes a JSON file, whole or not at all; does nothing without a path."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_text(path, text):
+    """Writes a text file, whole or not at all; does nothing without a path."""
     from keras_bert_suite.checkpoints import writing
 
     if path:
         with writing.new_file(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-            file.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+            file.write(text)

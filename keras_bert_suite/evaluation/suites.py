@@ -28,6 +28,7 @@ class DataSet:
         label: the column of the label.
         columns: names of the columns of a file without a header line.
         test: pattern of the file without labels that the leaderboard wants to be answered, or None.
+        binary: of retrieval, whether all grades above 0 are the same gain.
     """
 
     suite: str
@@ -40,6 +41,7 @@ class DataSet:
     label: str = "label"
     columns: tuple | None = None
     test: str | None = None
+    binary: bool = False
 
 
 def _glue(name, dev="dev.tsv", others=(), test="test.tsv", **kwargs):
@@ -117,7 +119,8 @@ DATA_SETS = (
         text="sentence_a",
         pair="sentence_b",
     ),
-    DataSet("retrieval", "Cranfield", ("**/cranfield/corpus.jsonl",), _FOUND, ("similarity",)),
+    # Cranfield's grades go from 1, a complete answer, to 4, of little interest.
+    DataSet("retrieval", "Cranfield", ("**/cranfield/corpus.jsonl",), _FOUND, ("similarity",), binary=True),
     *(DataSet("retrieval", name, (f"**/{name}/corpus.jsonl",), _FOUND, ("similarity",)) for name in _BEIR),
     DataSet("retrieval", "TREC QA", ("**/trecqa_answer_selection/dev.csv",), ("map", "mrr@10"), ("ranking",)),
 )
@@ -372,13 +375,13 @@ def judge(data_set, paths, model, progress=iter):
     Raises:
         InputError: the model is of another task, or was trained on other labels.
     """
-    task = _task_of(model)
+    task = task_of(model)
     if task.name not in data_set.tasks:
         raise InputError(f"{data_set.name} wants a model of {' or '.join(data_set.tasks)}; this one's is {task.name}.")
     if data_set.suite == "retrieval" and task.name == "similarity":
         from keras_bert_suite import search
 
-        return search.evaluate(model, paths[0].parent, progress=progress)
+        return search.evaluate(model, paths[0].parent, binary=data_set.binary, progress=progress)
     examples, answers, each = [], [], []
     for path in paths:
         part = read(data_set, path)
@@ -394,7 +397,8 @@ def judge(data_set, paths, model, progress=iter):
     return chosen
 
 
-def _task_of(model):
+def task_of(model):
+    """The task of a model, of a folder or of a device file."""
     from keras_bert_suite.tasks import task_class
 
     # A device file says what its task is, a folder has the task itself.
@@ -467,7 +471,7 @@ def write_submission(data_set, folder, model, output, progress=iter):
 
     if data_set.test is None or not (Path(folder) / data_set.test).exists():
         raise InputError(f"{data_set.name} has no file {data_set.test} in {folder} that a leaderboard asks about.")
-    task = _task_of(model)
+    task = task_of(model)
     examples = read(data_set, Path(folder) / data_set.test, labelled=False)
     answers = model.predict([task.input(example) for example in examples], progress=progress)
     lines = ["index\tprediction"]

@@ -1,14 +1,18 @@
 """Suites in their published layouts, judged, tabled and answered for a leaderboard; the parts of the HTML report."""
 
+import json
+import shutil
 import xml.etree.ElementTree
 
 import numpy as np
 import pytest
 
-from keras_bert_suite import InputError
+from keras_bert_suite import Bert, InputError, Tokenizer
 from keras_bert_suite.evaluation import metrics, report, suites
+from keras_bert_suite.tasks import saved
 from keras_bert_suite.tasks.classification import Classification
 from keras_bert_suite.tasks.similarity import Similarity
+from tests.tools.test_tools import complaint, tool
 
 MNLI = (
     "index\tpromptID\tpairID\tgenre\tsentence1_binary_parse\tsentence2_binary_parse\tsentence1_parse\tsentence2_parse"
@@ -143,6 +147,27 @@ def test_submissions_are_as_the_leaderboard_wants(glue, tmp_path):
         written("SST-2", Judge(Classification(["negative", "positive"])))
     with pytest.raises(InputError, match="RTE has no file RTE/test.tsv"):
         written("RTE", Judge(Classification(["0", "1"])))
+
+
+def test_the_tool(glue, tmp_path):
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad"]
+    encoder = Bert(len(pieces), dim=8, num_layers=1, num_heads=2, feed_forward_dim=16, max_length=16)
+    encoder.save_preset(tmp_path / "encoder", tokenizer=Tokenizer(pieces))
+    trained = saved.begin(Classification(["0", "1"]), tmp_path / "encoder", 16)
+    saved.save(trained, tmp_path / "runs/SST-2", "A card.")
+    shutil.copytree(tmp_path / "runs/SST-2", tmp_path / "runs/CoLA")
+    done = tool(
+        "evaluate", f"--model={tmp_path}/runs", "--suite=glue", f"--data={glue}", f"--submission={tmp_path}/out",
+        f"--json={tmp_path}/figures.json", f"--html={tmp_path}/suite.html",
+    )  # fmt: skip
+    assert set(json.loads((tmp_path / "figures.json").read_text())) == {"CoLA", "SST-2"}
+    assert "BERT-Tiny" in done.stdout and "BERT-Tiny" in (tmp_path / "suite.html").read_text()
+    assert "kbs-evaluate: RTE: " in done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["CoLA.tsv", "SST-2.tsv"]
+    tool("evaluate", f"--model={tmp_path}/runs/SST-2", f"--data={glue}/SST-2/dev.tsv", f"--html={tmp_path}/one.html")
+    assert "<svg" in (tmp_path / "one.html").read_text()
+    done = tool("evaluate", f"--model={tmp_path}/none", "--suite=squad", f"--data={glue}", check=False)
+    assert "has no file of the suite squad" in complaint(done)
 
 
 def test_superglue(tmp_path):
