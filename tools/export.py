@@ -1,9 +1,13 @@
-r"""Exports a fine-tuned model as a .tflite file for phones, browsers and small computers.
+r"""Exports a fine-tuned model: a .tflite file for phones, browsers and small computers, or for a server.
 
   {tool} --model=runs/sst2 --output=runs/sst2/model.tflite --quantization=dynamic_int8 --sequence_lengths=32,64,128
 
 The file carries its vocabulary and labels. It is run on real texts beside the Keras model, and both are compared:
 expect a quarter of the size with dynamic_int8 and answers that differ on less than one text in a hundred.
+
+  {tool} --model=runs/sst2 --output=served/sst2 --format=saved_model
+
+writes a folder for TensorFlow Serving, which reads raw text, with the compose.yaml that runs the server.
 """
 
 import sys
@@ -15,7 +19,8 @@ from keras_bert_suite.tools import command_line
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "A folder that kbs-finetune wrote.", required=True)
-flags.DEFINE_string("output", None, "The .tflite file to write.", required=True)
+flags.DEFINE_string("output", None, "The .tflite file, or for a server the folder, to write.", required=True)
+flags.DEFINE_enum("format", "tflite", ["tflite", "saved_model"], "For devices, or for TensorFlow Serving.")
 flags.DEFINE_enum("quantization", "dynamic_int8", ["none", "float16", "dynamic_int8"], "none is float32.")
 flags.DEFINE_list("sequence_lengths", None, "Lengths, one signature each. Default: the model's own.")
 flags.DEFINE_string("license", "see the model's card", "What the file says of its licence.")
@@ -23,6 +28,8 @@ flags.DEFINE_string("json", None, "File for what the check found.")
 
 
 def main():
+    if FLAGS.format == "saved_model":
+        return _for_a_server()
     if not FLAGS.output.endswith(".tflite"):
         raise InputError(f"--output={FLAGS.output}; expected a name that ends in .tflite.")
     quiet.start_tensorflow()
@@ -46,6 +53,15 @@ def main():
     )
     for length, milliseconds in found["milliseconds"].items():
         print(f"  {length:4} pieces: {milliseconds:.2f} ms a text, 2 threads")
+
+
+def _for_a_server():
+    quiet.start_tensorflow()
+    from keras_bert_suite import serving
+    from keras_bert_suite.tasks import saved
+
+    place = serving.export_saved_model(saved.load(FLAGS.model), FLAGS.output)
+    print(f"{place}: signatures serving_default (raw text) and tokens; {place.parent}/compose.yaml runs the server")
 
 
 def console():

@@ -57,6 +57,9 @@ class InGraphTokenizer:
         self._stand_ins = dict(zip(_STAND_INS, added, strict=False))
         self._frames = {paired: _frame(self._engine, paired) for paired in (False, True)}
         self._white = characters.Table.of(_white())
+        blank = np.zeros(characters.CODE_POINTS, bool)
+        blank[[ord(character) for character in characters.all_characters() if character.isspace()]] = True
+        self._blank = characters.Table.of(blank)
         self._recipe = _wordpiece(tokenizer) if tokenizer.kind == "wordpiece" else _unigram(state)
         for numbers in (self._recipe.spaces, self._recipe.alone):
             numbers[self._taken] = False
@@ -92,8 +95,9 @@ class InGraphTokenizer:
             texts: a string tensor `(batch,)`; bytes that are no UTF-8 count as the replacement character.
 
         Returns:
-            A dict of ragged int32 `(batch, (pieces))`: `ids`; `starts` and `ends`, characters of the text; `words`,
-            the number of the piece's word; and `first`, bool, whether it is the first of its word.
+            A dict of ragged int32 `(batch, (pieces))`: `ids`; `starts` and `ends`, characters of the text; `solid`,
+            the first character from `starts` on that is no space; `words`, the number of the piece's word; and
+            `first`, bool, whether it is the first of its word.
         """
         import tensorflow as tf
 
@@ -104,7 +108,8 @@ class InGraphTokenizer:
         rows = found["rows"]
         word_numbers = self._words(tf, found, rows, whole)
         first = _changes(tf, word_numbers) | _changes(tf, rows)
-        flat = {"ids": found["ids"], "starts": found["starts"], "ends": found["ends"], "words": word_numbers}
+        flat = {name: found[name] for name in ("ids", "starts", "ends")}
+        flat |= {"words": word_numbers, "solid": self._solid(tf, found["starts"], rows, whole)}
         flat = {name: tf.cast(value, tf.int32) for name, value in flat.items()}
         lengths = tf.math.unsorted_segment_sum(tf.ones_like(rows), rows, tf.size(texts, tf.int64))
         return {
@@ -112,19 +117,20 @@ class InGraphTokenizer:
             for name, value in {**flat, "first": first}.items()
         }
 
-    def inputs(self, texts, pairs=None, max_length=None, length=None):
+    def inputs(self, texts, pairs=None, max_length=None, multiple=1):
         """Texts, or pairs, as the arrays that an encoder takes: `Tokenizer.encode_batch` and `Tokenizer.arrays`.
 
         Args:
             texts: a string tensor `(batch,)`.
             pairs: a second string tensor `(batch,)`, or None.
             max_length: ids at most, the special ones included; of a pair the longer text is cut first. None: all.
-            length: width of the arrays; None for that of the longest.
+            multiple: the arrays are as wide as the longest, and a multiple of this.
 
         Returns:
-            A dict of int32 `(batch, length)`: `token_ids segment_ids padding_mask`; `starts` and `ends`, characters;
-            `words`, -1 for special pieces; `sequence`, 0 or 1 for the first or second text, -1 for special pieces;
-            and of bool `(batch,)`: `truncated`.
+            A dict of int32 `(batch, length)`: `token_ids segment_ids padding_mask`; `starts`, `ends` and `solid`,
+            characters, as `pieces` gives them; `words`, and `piece`, the number of the piece in its text, both -1 for
+            special pieces; `sequence`, 0 or 1 for the first or second text, -1 for special pieces. And of bool
+            `(batch,)`: `truncated`.
         """
         import tensorflow as tf
 
@@ -135,11 +141,11 @@ class InGraphTokenizer:
             room = self._room(max_length, pairs is not None)
             kept = [tf.minimum(lengths[0], room)] if pairs is None else _longest_first(tf, *lengths, room)
         cut = [_ranges(tf, one, None, tf.zeros_like(n), n) for one, n in zip(found, kept, strict=True)]
-        arrays = self._framed(tf, cut, length)
+        arrays = self._framed(tf, cut, multiple)
         truncated = [n < whole for n, whole in zip(kept, lengths, strict=True)]
         return {**arrays, "truncated": tf.reduce_any(truncated, 0)}
 
-    def windows(self, texts, pairs=None, max_length=512, stride=128):
+    def windows(self, texts, pairs=None, max_length=512, stride=128, multiple=1):
         """Texts as windows that overlap by `stride` pieces; of a pair the second is cut, and the first repeated whole.
 
         They are those of the `tokenizers` library with the same length and stride. A first text that would leave no
@@ -150,6 +156,7 @@ class InGraphTokenizer:
             pairs: a second string tensor `(batch,)`, or None.
             max_length: ids of a window at most, the special ones included.
             stride: pieces that two windows have in common.
+            multiple: as for `inputs`.
 
         Returns:
             As `inputs`, with a row a window, and `text`, int32 `(windows,)`: which text a row belongs to.
@@ -171,9 +178,10 @@ class InGraphTokenizer:
         wide = tf.zeros_like(lengths[0]) + room
         kept = None
         if pairs is not None:
-            kept = tf.minimum(lengths[0], room - stride - 1)
+            fits = lengths[0] + lengths[1] <= room
+            kept = tf.where(fits, lengths[0], tf.minimum(lengths[0], room - stride - 1))
             wide -= kept
-        step = wide - stride
+        step = tf.maximum(wide - stride, 1)
         count = 1 + tf.maximum(-(-(lengths[-1] - wide) // step), 0)
         text = tf.repeat(tf.range(tf.size(count, tf.int64)), count)
         number = tf.range(tf.size(text, tf.int64)) - tf.gather(tf.cumsum(count, exclusive=True), text)
@@ -185,7 +193,7 @@ class InGraphTokenizer:
             first = tf.gather(kept, text)
             cut.insert(0, _ranges(tf, found[0], text, tf.zeros_like(first), first))
             truncated = tf.gather(kept < lengths[0], text)
-        arrays = self._framed(tf, cut, None)
+        arrays = self._framed(tf, cut, multiple)
         return {**arrays, "text": tf.cast(text, tf.int32), "truncated": truncated}
 
     def _room(self, max_length, paired):
@@ -196,14 +204,22 @@ class InGraphTokenizer:
             )
         return max_length - special
 
-    def _framed(self, tf, sequences, length):
+    def _framed(self, tf, sequences, multiple):
         """Pieces with the special ones around them, padded."""
         rows = sequences[0]["ids"].nrows()
-        names = {"token_ids": "ids", "starts": "starts", "ends": "ends", "words": "words"}
+        names = {"token_ids": "ids", **{name: name for name in ("starts", "ends", "solid", "words", "piece")}}
         parts = {name: [] for name in (*names, "segment_ids", "sequence")}
         for kind, value, segment in self._frames[len(sequences) == 2]:
             if kind == "special":
-                alone = {"token_ids": value, "starts": 0, "ends": 0, "words": -1, "sequence": -1}
+                alone = {
+                    "token_ids": value,
+                    "starts": 0,
+                    "ends": 0,
+                    "solid": 0,
+                    "words": -1,
+                    "piece": -1,
+                    "sequence": -1,
+                }
                 one = {
                     name: tf.RaggedTensor.from_uniform_row_length(tf.fill([rows], number), 1)
                     for name, number in {**alone, "segment_ids": segment}.items()
@@ -217,13 +233,13 @@ class InGraphTokenizer:
                 values.append(one[name])
         whole = {name: tf.concat(values, 1) for name, values in parts.items()}
         whole["padding_mask"] = tf.ones_like(whole["token_ids"])
-        return self._padded(tf, whole, length)
+        return self._padded(tf, whole, multiple)
 
-    def _padded(self, tf, ragged, length):
+    def _padded(self, tf, ragged, multiple):
         lengths = ragged["token_ids"].row_lengths()
-        width = tf.reduce_max(tf.concat([lengths, [0]], 0)) if length is None else tf.constant(length, tf.int64)
-        lack = tf.maximum(width - lengths, 0)
-        fills = {"token_ids": self.tokenizer.pad_id or 0, "words": -1, "sequence": -1}
+        width = -(-tf.reduce_max(tf.concat([lengths, [0]], 0)) // multiple) * multiple
+        lack = width - lengths
+        fills = {"token_ids": self.tokenizer.pad_id or 0, "words": -1, "piece": -1, "sequence": -1}
         padded = {}
         for name, values in ragged.items():
             fill = tf.fill([tf.reduce_sum(lack)], fills.get(name, 0))
@@ -307,6 +323,15 @@ class InGraphTokenizer:
             "word": word,
             "rows": tf.gather(chars["rows"], first),
         }
+
+    def _solid(self, tf, starts, rows, whole):
+        """The first characters from `starts` on that are no spaces."""
+        solid = ~look_up(tf, self._blank, whole.values, tf.bool)
+        size = tf.size(solid, tf.int64)
+        places = tf.concat([tf.reshape(tf.where(solid), [-1]), [size]], 0)
+        ranks = tf.concat([tf.cumsum(tf.cast(solid, tf.int64), exclusive=True), [tf.size(places, tf.int64) - 1]], 0)
+        row_starts, row_ends = tf.gather(whole.row_starts(), rows), tf.gather(whole.row_limits(), rows)
+        return tf.minimum(tf.gather(places, tf.gather(ranks, row_starts + starts)), row_ends) - row_starts
 
     def _words(self, tf, found, rows, whole):
         """The numbers of the words that pieces belong to, by the rule of `words.number_words`."""
@@ -610,7 +635,8 @@ def _longest_first(tf, first, second, room):
     short = tf.minimum(first, second)
     kept_long = tf.where(short > room, short, tf.maximum(short, room - short))
     over = short + kept_long > room
-    short, kept_long = tf.where(over, room // 2, short), tf.where(over, room // 2 + room % 2, kept_long)
+    half = tf.zeros_like(short) + room // 2
+    short, kept_long = tf.where(over, half, short), tf.where(over, half + room % 2, kept_long)
     fits = first + second <= room
     swapped = first > second
     return [
@@ -624,7 +650,9 @@ def _ranges(tf, found, rows, begin, width):
     starts = found["ids"].row_starts()
     starts = begin + (starts if rows is None else tf.gather(starts, rows))
     places = tf.ragged.range(starts, starts + width)
-    return {name: places.with_values(tf.gather(value.values, places.values)) for name, value in found.items()}
+    cut = {name: places.with_values(tf.gather(value.values, places.values)) for name, value in found.items()}
+    numbers = places.values - tf.gather(starts - begin, places.value_rowids())
+    return {**cut, "piece": places.with_values(tf.cast(numbers, tf.int32))}
 
 
 def _with_marks(tf, chars, split):
