@@ -1,14 +1,15 @@
 """Asks a TensorFlow Serving server for the answers of a model that `serving.export_saved_model` wrote."""
 
 import json
-import re
 import urllib.error
 import urllib.request
 
 import numpy as np
 
 from keras_bert_suite.errors import InputError
+from keras_bert_suite.tasks.decoding import compared, entities_of_words, ranked
 from keras_bert_suite.tasks.inputs import Input
+from keras_bert_suite.tokenizers.tokenizer import clean
 
 SECONDS = 60
 
@@ -77,7 +78,8 @@ class Client:
         scored, answers = iter(self.predict(flat, batch_size, progress)), []
         for item in inputs:
             found = [next(scored) for _ in item.choices or (item.pair,)]
-            answers.append(found[0] if item.choices is None else _with_ranking([one["score"] for one in found], found))
+            answer = found[0] if item.choices is None else ranked([one["score"] for one in found])
+            answers.append(_marked(answer, found))
         return answers
 
     def _compared(self, inputs, batch_size, progress):
@@ -90,14 +92,7 @@ class Client:
         answers, found = [], iter(found)
         for item, more in zip(inputs, others, strict=True):
             rows = [next(found) for _ in range(1 + len(more))]
-            vectors = np.array([row["embedding"] for row in rows], "float64")
-            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12) if more else 1
-            cosines = (vectors[1:] @ vectors[0]).tolist()
-            if item.choices is not None:
-                answers.append(_with_ranking(cosines, rows))
-            else:
-                answer = {"score": cosines[0]} if more else {"embedding": vectors[0].tolist()}
-                answers.append(_marked(answer, rows))
+            answers.append(_marked(compared([row["embedding"] for row in rows], item), rows))
         return answers
 
 
@@ -106,7 +101,8 @@ def _answer(row, item):
     answer = {}
     if "tags" in row:
         scores = row["tag_scores" if "label" in row else "scores"]
-        answer["entities"] = _entities(row, scores, item.text)
+        words = list(zip(row["tags"], scores, row["starts"], row["ends"], strict=True))[: row["num_words"]]
+        answer["entities"] = entities_of_words(words, item.text)
     if "labels" in row:
         by_label = dict(zip(row["labels"], map(float, row["scores"]), strict=True))
         if "label" in row:
@@ -124,33 +120,6 @@ def _answer(row, item):
     elif "tags" not in row:
         answer |= {name: row[name] for name in ("value", "score") if name in row}
     return _marked(answer, [row])
-
-
-def _entities(row, scores, text):
-    """The tags of words joined to entities, as `tasks.decoding.entities` joins them."""
-    found, open_label = [], None
-    for i in range(row["num_words"]):
-        prefix, _, label = row["tags"][i].partition("-")
-        if prefix != "O":
-            if prefix == "B" or label != open_label:
-                found.append({"label": label, "start": row["starts"][i], "scores": []})
-            found[-1]["end"] = row["ends"][i]
-            found[-1]["scores"].append(scores[i])
-        open_label = None if prefix == "O" else label
-    return [
-        {
-            "label": entity["label"],
-            "text": text[entity["start"] : entity["end"]],
-            "start": entity["start"],
-            "end": entity["end"],
-            "score": sum(entity["scores"]) / len(entity["scores"]),
-        }
-        for entity in found
-    ]
-
-
-def _with_ranking(scores, rows):
-    return _marked({"scores": scores, "ranking": np.argsort(-np.array(scores), kind="stable").tolist()}, rows)
 
 
 def _marked(answer, rows):
@@ -244,9 +213,7 @@ def encoded(texts):
     """Texts, a nest of lists, as UTF-8; lone surrogates count as the replacement character, as for `Tokenizer`."""
     if isinstance(texts, list | tuple):
         return [encoded(text) for text in texts]
-    if not isinstance(texts, str):
-        raise InputError(f"Received a text of type {type(texts).__name__}; expected a string.")
-    return re.sub("[\ud800-\udfff]", "\ufffd", texts).encode()
+    return clean(texts).encode()
 
 
 def _texts(value):

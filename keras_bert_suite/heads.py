@@ -216,7 +216,13 @@ def grouped(model):
     return keras.Model(inputs, {name: SplitGroups(name=f"{name}_split")(x, like) for name, x in outputs.items()})
 
 
-POOLED = ("classification", "next_sentence", "sentence_order", "multiple_choice", "one_choice")
+def grouped_scores(model):
+    """A model from `(batch, group, time)` to `{"logits"}` `(batch, group)`, of one whose `logits` are `(batch, 1)`."""
+    group = grouped(model)
+    return keras.Model(group.input, {"logits": OneScore(name="scores")(group.output["logits"])})
+
+
+POOLED = ("classification", "next_sentence", "sentence_order", "multiple_choice")
 HEADS = (
     *POOLED,
     "masked_lm",
@@ -244,25 +250,15 @@ def attach(encoder, head, units=2, dropout=0.0, config=None):
     Raises:
         InputError: the encoder has no pooler and the head needs one, or there is no such head.
     """
-    options = {
-        name: value(config or {}) if callable(value) else value
-        for name, value in encoder.head_options.get("multiple_choice" if head == "one_choice" else head, {}).items()
-    }
-    if options.get("hidden") == "same":
-        options.update(_activation(encoder))
-    pool = options.pop("pool", None if head not in POOLED else "pooler")
-    if head == "one_choice":
-        # The head of multiple choice as a model of one row, whose groups `grouped` makes.
-        layer = Classifier(1, dropout, name="multiple_choice", **options)
-        return keras.Model(encoder.input, {"logits": layer(_pooled(encoder, encoder.input, pool, head))})
     if head == "multiple_choice":
-        return _multiple_choice(encoder, pool, Classifier(1, dropout, name=head, **options))
+        return grouped_scores(one_choice(encoder, dropout, config))
+    pool, options = _options(encoder, head, config)
     if head in POOLED:
         layer = Classifier(units if head == "classification" else 2, dropout, name=head, **options)
         if pool == "late":
             logits = Pool("mean", name="pool")(layer(encoder.output["sequence_output"]), encoder.input["padding_mask"])
         else:
-            logits = layer(_pooled(encoder, encoder.input, pool, head))
+            logits = layer(_pooled(encoder, pool, head))
         return keras.Model(encoder.input, {"logits": logits})
     x = encoder.output["sequence_output"]
     if head == "question_answering":
@@ -280,6 +276,27 @@ def attach(encoder, head, units=2, dropout=0.0, config=None):
     return keras.Model(encoder.input, {"logits": layer(x)})
 
 
+def one_choice(encoder, dropout=0.0, config=None):
+    """The head of multiple choice over one row: from the encoder's inputs to `{"logits"}` `(batch, 1)`.
+
+    `attach` makes it a model over all choices of an example, with `grouped_scores`; arguments as there.
+    """
+    pool, options = _options(encoder, "multiple_choice", config)
+    layer = Classifier(1, dropout, name="multiple_choice", **options)
+    return keras.Model(encoder.input, {"logits": layer(_pooled(encoder, pool, "multiple_choice"))})
+
+
+def _options(encoder, head, config):
+    """What a family says of a head: what is pooled how, and the arguments of its layer."""
+    options = {
+        name: value(config or {}) if callable(value) else value
+        for name, value in encoder.head_options.get(head, {}).items()
+    }
+    if options.get("hidden") == "same":
+        options.update(_activation(encoder))
+    return options.pop("pool", None if head not in POOLED else "pooler"), options
+
+
 def _activation(encoder):
     activation = encoder.get_config().get("activation")
     return {"hidden": activation} if isinstance(activation, str) else {}
@@ -290,21 +307,11 @@ def _epsilon(encoder):
     return {"epsilon": epsilon} if isinstance(epsilon, float) else {}
 
 
-def _pooled(encoder, inputs, pool, head):
-    outputs = encoder.output if inputs is encoder.input else encoder(inputs)
+def _pooled(encoder, pool, head):
     if pool != "pooler":
-        return Pool(pool, name="pool")(outputs["sequence_output"], inputs["padding_mask"])
-    if "pooled_output" not in outputs:
+        return Pool(pool, name="pool")(encoder.output["sequence_output"], encoder.input["padding_mask"])
+    if "pooled_output" not in encoder.output:
         raise InputError(
             f"The {head} head reads pooled_output; this encoder has no pooler. Load it with pooler='tanh'."
         )
-    return outputs["pooled_output"]
-
-
-def _multiple_choice(encoder, pool, layer):
-    inputs = {name: keras.Input((None, None), dtype="int32", name=name) for name in encoder.input}
-    merged = {name: MergeGroups(name=f"{name}_merged")(x) for name, x in inputs.items()}
-    logits = layer(_pooled(encoder, merged, pool, "multiple_choice"))
-    return keras.Model(
-        inputs, {"logits": OneScore(name="scores")(SplitGroups(name="choices")(logits, inputs["token_ids"]))}
-    )
+    return encoder.output["pooled_output"]

@@ -17,20 +17,16 @@ import tensorflow as tf
 
 from keras_bert_suite.checkpoints import writing
 from keras_bert_suite.client import encoded
+from keras_bert_suite.data.batches import MULTIPLE
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.quiet import quiet
-from keras_bert_suite.tasks.decoding import ANSWERS
-from keras_bert_suite.tasks.inputs import QUESTION_PIECES
+from keras_bert_suite.tasks.decoding import ANSWERS, NO_SPAN, TINY
+from keras_bert_suite.tasks.inputs import passage_stride, question_room
 from keras_bert_suite.tasks.saved import NO_LANGUAGE
 from keras_bert_suite.tokenizers.in_graph import InGraphTokenizer
 
-# Rows of a batch are as wide as `TaskModel.features` makes them.
-MULTIPLE = 8
-# By how much "no answer" is above the best span where there is no span, as in `tasks.decoding`.
-NO_SPAN = 1e4
 # Texts of the requests that a server runs before it takes others, so that the first one does not wait.
 WARM_UP = (1, 8)
-_TINY = 1e-7
 _PLACES = 2**21  # characters of a passage at most by which spans are told apart
 
 
@@ -221,11 +217,11 @@ def _pooled(task, outputs, text, size):
     """The scores of texts from those of their windows, as `decode` joins them."""
     scores, problem = outputs["scores"], task["problem"]
     if problem == "single_label":
-        logits = tf.math.log(tf.maximum(scores, _TINY))
+        logits = tf.math.log(tf.maximum(scores, TINY))
     elif problem == "regression":
         logits = scores
     else:
-        clipped = tf.clip_by_value(scores, _TINY, 1 - _TINY)
+        clipped = tf.clip_by_value(scores, TINY, 1 - TINY)
         logits = tf.math.log(clipped) - tf.math.log1p(-clipped)
     if task["pool"] == "max":
         logits = tf.math.unsorted_segment_max(logits, text, size)
@@ -299,15 +295,13 @@ def _owners(rows, size):
 
 
 def _intent_slots(served, text):
-    rows, outputs = served.read(text, None, served.config.get("stride"))
-    size = tf.size(text)
-    # The intent of a long text is that of its first window.
-    first = tf.boolean_mask(outputs["scores"], _changes(rows["text"]))
+    rows, outputs = served.read(text)
+    size, scores = tf.size(text), outputs["scores"]
     words = _words(served, rows, outputs["tag_scores"], "tags", size)
     words["tag_scores"] = words.pop("scores")
     return {
-        **_best(served.config["labels"], first),
-        "scores": first,
+        **_best(served.config["labels"], scores),
+        "scores": scores,
         "labels": served.names("labels", size),
         **words,
         "truncated": _truncated(rows, size),
@@ -316,12 +310,12 @@ def _intent_slots(served, text):
 
 def _question_answering(served, text, pair):
     task, max_length = served.config, served.trained.max_length
-    room = min(QUESTION_PIECES, max(1, max_length // 2 - 4))
+    room = question_room(max_length)
     ends = served.tokenizer.pieces(text)["ends"]
     whole = tf.strings.length(text, "UTF8_CHAR")
     cut = tf.where(ends.row_lengths() > room, ends[:, :room].to_tensor(shape=[None, room])[:, -1], whole)
     question = tf.strings.substr(text, tf.zeros_like(cut), cut, "UTF8_CHAR")
-    rows, outputs = served.read(question, pair, min(task["stride"], max_length // 4))
+    rows, outputs = served.read(question, pair, passage_stride(task, max_length))
     size = tf.size(text)
     spans, null = _spans(task, rows, outputs["start_scores"], outputs["end_scores"], size)
     return {**_best_span(task, pair, spans, null), "truncated": _truncated(rows, size)}

@@ -12,7 +12,9 @@ TOKEN_OUTPUTS = {
 }
 ANSWERS = 20
 # By how much "no answer" is above the best span where there is no span: JSON has no infinity.
-_NO_SPAN = 1e4
+NO_SPAN = 1e4
+# Probabilities are kept so far from 0 and 1 before their logits are pooled.
+TINY = 1e-7
 
 
 def decode(task, outputs, rows, item):
@@ -55,9 +57,7 @@ def of_row(task, tokenizer, outputs, i, encoding, length):
 
 
 def _classification(task, outputs, rows, item):
-    scores = np.asarray(outputs[0]["scores"], "float64")
-    if len(outputs) > 1:
-        scores = _pooled(task, outputs)
+    scores = _pooled(task, outputs) if len(outputs) > 1 else np.asarray(outputs[0]["scores"], "float64")
     if task["problem"] == "regression":
         return {"value": float(scores[0])}
     if task["problem"] == "ordinal":
@@ -78,13 +78,13 @@ def _best(labels, scores, best=None):
 def _pooled(task, outputs):
     """The scores of a text from those of its windows: their logits are pooled, as in training."""
     scores = np.array([output["scores"] for output in outputs], "float64")
-    problem, tiny = task["problem"], 1e-7
+    problem = task["problem"]
     if problem == "single_label":
-        logits = np.log(np.maximum(scores, tiny))
+        logits = np.log(np.maximum(scores, TINY))
     elif problem == "regression":
         logits = scores
     else:
-        scores = np.clip(scores, tiny, 1 - tiny)
+        scores = np.clip(scores, TINY, 1 - TINY)
         logits = np.log(scores / (1 - scores))
     if task["pool"] == "max":
         logits = logits.max(axis=0)
@@ -115,7 +115,6 @@ def _joined(task, outputs, rows, name):
 
 
 def _intent_slots(task, outputs, rows, item):
-    # The intent of a long text is that of its first window, as commands begin with it.
     return {
         **_best(task["labels"], np.asarray(outputs[0]["scores"], "float64")),
         **_token_classification(task, outputs, rows, item, "tag_scores", "tags"),
@@ -131,8 +130,9 @@ def _question_answering(task, outputs, rows, item):
         null = encoding.sequence_ids.index(None)
         null_score = min(null_score, starts[null] + ends[null])
         passage = np.array([place for place, sequence in enumerate(encoding.sequence_ids) if sequence == 1], int)
+        best_ends = passage[np.argsort(-ends[passage], kind="stable")[:ANSWERS]]
         for start in passage[np.argsort(-starts[passage], kind="stable")[:ANSWERS]]:
-            for end in passage[np.argsort(-ends[passage], kind="stable")[:ANSWERS]]:
+            for end in best_ends:
                 if start <= end < start + task["max_answer_pieces"]:
                     first, last = encoding.offsets[start][0], encoding.offsets[end][1]
                     first += len(item.pair[first:last]) - len(item.pair[first:last].lstrip())
@@ -146,7 +146,7 @@ def _question_answering(task, outputs, rows, item):
         {"answer": item.pair[first:last], "start": first, "end": last, "score": float(chance)}
         for ((first, last), _), chance in zip(ordered, chances, strict=False)
     ]
-    difference = float(null_score - ordered[0][1]) if ordered else _NO_SPAN
+    difference = float(null_score - ordered[0][1]) if ordered else NO_SPAN
     none = {"answer": "", "start": 0, "end": 0, "score": float(chances[-1]) if task["null_answers"] else 0.0}
     is_none = not answers or (task["null_answers"] and difference > task["null_threshold"])
     return {**(none if is_none else answers[0]), "null_score": difference, "answers": answers}
@@ -162,19 +162,25 @@ def _multiple_choice(task, outputs, rows, item):
 def _ranking(task, outputs, rows, item):
     if item.choices is None:
         return {"score": float(outputs[0]["scores"][0])}
-    return _ranked([float(output["scores"][0]) for output in outputs])
+    return ranked([float(output["scores"][0]) for output in outputs])
 
 
 def _similarity(task, outputs, rows, item):
-    vectors = np.array([output["embedding"] for output in outputs], "float64")
+    return compared([output["embedding"] for output in outputs], item)
+
+
+def compared(vectors, item):
+    """The answer of a similarity model, from the vectors of an input's text and of what it is compared with."""
+    vectors = np.array(vectors, "float64")
     if item.pair is None and item.choices is None:
         return {"embedding": vectors[0].tolist()}
     lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     cosines = (vectors / lengths)[1:] @ (vectors / lengths)[0]
-    return {"score": float(cosines[0])} if item.choices is None else _ranked(cosines.tolist())
+    return {"score": float(cosines[0])} if item.choices is None else ranked(cosines.tolist())
 
 
-def _ranked(scores):
+def ranked(scores):
+    """The scores of an input's choices, with the numbers of these from the best on."""
     return {"scores": scores, "ranking": np.argsort(-np.array(scores), kind="stable").tolist()}
 
 
@@ -198,21 +204,34 @@ def entities(scores, encoding, text, labels):
         text: the text.
         labels: the tags, `O`, `B-X` and `I-X`.
     """
-    found, open_label = [], None
+    words = []
     for first, last in words_of(encoding):
         best = int(np.argmax(scores[first]))
-        prefix, _, label = labels[best].partition("-")
         start, end = encoding.offsets[first][0], encoding.offsets[last][1]
         # Pieces of some tokenizers begin with the space before the word.
         start += len(text[start:end]) - len(text[start:end].lstrip())
+        words.append((labels[best], float(scores[first][best]), start, end))
+    return entities_of_words(words, text)
+
+
+def entities_of_words(words, text):
+    """The entities of a text, from its words in order.
+
+    Args:
+        words: `(tag, score, start, end)` of each, characters of the text.
+        text: the text.
+    """
+    found, open_label = [], None
+    for tag, score, start, end in words:
+        prefix, _, label = tag.partition("-")
         if prefix == "O":
             open_label = None
             continue
         if prefix == "B" or label != open_label:
-            found.append({"label": label, "start": start, "end": end, "scores": [float(scores[first][best])]})
+            found.append({"label": label, "start": start, "end": end, "scores": [score]})
         else:
             found[-1]["end"] = end
-            found[-1]["scores"].append(float(scores[first][best]))
+            found[-1]["scores"].append(score)
         open_label = label
     return [
         {

@@ -77,7 +77,7 @@ def rows(task, tokenizer, inputs, max_length):
             texts = [texts[i] for i in long]
             pairs = [pairs[i] for i in long] if paired else None
             windows = tokenizer.windows(texts, pairs, max_length, task["stride"])
-            token_task = task["name"] in ("token_classification", "intent_slots")
+            token_task = task["name"] == "token_classification"
             wholes = tokenizer.encode_batch(texts, pairs) if token_task else [None] * len(long)
             for i, row, whole in zip(long, windows, wholes, strict=True):
                 found[i] = Rows(row, whole)
@@ -93,13 +93,23 @@ def _pair(item):
 def _questions(task, tokenizer, inputs, max_length):
     if any(item.pair is None for item in inputs):
         raise InputError("Question answering reads a question and a passage; the input has no passage.")
-    room = min(QUESTION_PIECES, max(1, max_length // 2 - 4))
+    room = question_room(max_length)
     questions = []
     for item, encoding in zip(inputs, tokenizer.encode_batch([item.text for item in inputs]), strict=True):
         pieces = [offset for offset, i in zip(encoding.offsets, encoding.sequence_ids, strict=True) if i is not None]
         questions.append(item.text[: pieces[room - 1][1]] if len(pieces) > room else item.text)
-    stride = min(task["stride"], max_length // 4)
+    stride = passage_stride(task, max_length)
     return [Rows(row) for row in tokenizer.windows(questions, [item.pair for item in inputs], max_length, stride)]
+
+
+def question_room(max_length):
+    """Pieces of a question at most: half of a row is the passage's."""
+    return min(QUESTION_PIECES, max(1, max_length // 2 - 4))
+
+
+def passage_stride(task, max_length):
+    """Pieces that windows of a passage share, by the task's config: of short rows no more than a quarter."""
+    return min(task["stride"], max_length // 4)
 
 
 def _choices(task, tokenizer, inputs, max_length):

@@ -82,7 +82,7 @@ class IntentSlots(Task):
         """The part of the commands that is right in all, accuracy of the intents, and entity F1 of the slots."""
         right = [answer["label"] == example["label"] for example, answer in zip(examples, answers, strict=True)]
         whole = [
-            ok and entity_figures([example], [answer])["entity_f1"] == 1.0 or ok and _both_empty(example, answer)
+            ok and (_both_empty(example, answer) or entity_figures([example], [answer])["entity_f1"] == 1.0)
             for ok, example, answer in zip(right, examples, answers, strict=True)
         ]
         return {

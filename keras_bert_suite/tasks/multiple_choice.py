@@ -56,12 +56,11 @@ class MultipleChoice(Task):
 
     def build(self, encoder, dropout):
         """The encoder with the task's head, from its inputs to `{"logits"}` `(batch, 1)`, a score of one choice."""
-        return heads.attach(encoder, "one_choice", dropout=dropout)
+        return heads.one_choice(encoder, dropout)
 
     def training_model(self, model):
         """The model that is trained: from `(batch, choices, time)` to `{"logits"}` `(batch, choices)`."""
-        group = heads.grouped(model)
-        return keras.Model(group.input, {"logits": heads.OneScore(name="scores")(group.output["logits"])})
+        return heads.grouped_scores(model)
 
     def losses(self):
         """Cross-entropy over the choices."""

@@ -71,10 +71,7 @@ class Ranking(Task):
 
     def training_model(self, model):
         """The model that is trained: but for pointwise, to `{"logits"}` `(batch, candidates)`."""
-        if self.objective == "pointwise":
-            return model
-        group = heads.grouped(model)
-        return keras.Model(group.input, {"logits": heads.OneScore(name="scores")(group.output["logits"])})
+        return heads.grouped_scores(model) if self.grouped else model
 
     def losses(self):
         """The loss of `logits`."""
@@ -89,9 +86,4 @@ class Ranking(Task):
 
     def evaluate(self, examples, answers):
         """Mean average precision, MRR@10 and nDCG@10 over the queries that have a relevant candidate, a dict."""
-        found = [
-            (example["labels"], answer["scores"])
-            for example, answer in zip(examples, answers, strict=True)
-            if max(example["labels"]) > 0
-        ]
-        return metrics.ranking([labels for labels, _ in found], [scores for _, scores in found])
+        return metrics.ranking([example["labels"] for example in examples], [answer["scores"] for answer in answers])

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_bert_suite.checkpoints import loading, presets, writing
-from keras_bert_suite.data.batches import training_batches
+from keras_bert_suite.data.batches import MULTIPLE, training_batches
 from keras_bert_suite.data.token_dropout import TokenDropout
 from keras_bert_suite.encoders import Encoder
 from keras_bert_suite.errors import InputError
@@ -138,8 +138,8 @@ class TaskModel:
         return found
 
     def features(self, encodings, length=None):
-        """Encodings as the arrays that the model takes; without `length`, a multiple of 8 wide."""
-        length = length or -(-max(len(encoding.ids) for encoding in encodings) // 8) * 8
+        """Encodings as the arrays that the model takes; without `length`, a multiple of `MULTIPLE` wide."""
+        length = length or -(-max(len(encoding.ids) for encoding in encodings) // MULTIPLE) * MULTIPLE
         arrays = self.tokenizer.arrays(encodings, length)
         none = np.full_like(arrays["token_ids"], NO_LANGUAGE)
         return {name: arrays.get(name, none) for name in self.encoder.input}

@@ -209,7 +209,7 @@ class Tokenizer:
         ]
 
     def _encode(self, engine, texts, pairs):
-        groups = [[_clean(text) for text in group] for group in ((texts,) if pairs is None else (texts, pairs))]
+        groups = [[clean(text) for text in group] for group in ((texts,) if pairs is None else (texts, pairs))]
         moses = self._parts.moses
         cut = groups if moses is None else [[moses.cut(text) for text in group] for group in groups]
         inputs = [group if moses is None else [words for words, _ in group] for group in cut]
@@ -311,7 +311,8 @@ class Tokenizer:
             (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _clean(text):
+def clean(text):
+    """A text without lone surrogates, which count as the replacement character; InputError where it is no string."""
     if not isinstance(text, str):
         raise InputError(f"Received a text of type {type(text).__name__}; expected a string.")
     return _SURROGATE.sub("\ufffd", text)
