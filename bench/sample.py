@@ -1,20 +1,22 @@
-"""Draws the fixed samples that the fine-tuning measurements train and evaluate on.
+"""Draws and converts the data that the fine-tuning measurements train and evaluate on.
 
     python bench/sample.py --shared=DIR --output=DIR
 
-SHARED is the folder that holds data/classification/sst2 and data/ner/conll2003; by default the environment variable
-KBS_SHARED, else the folder `shared` beside the repository. OUTPUT receives
+SHARED is the folder that holds data/; by default the environment variable KBS_SHARED, else the folder `shared` beside
+the repository. OUTPUT receives
 
     sst2/train.tsv        6,000 training rows, `sentence<TAB>label` under a header
     sst2/dev.tsv          the whole development set, unchanged
     conll2003/train.txt   4,000 training sentences, one `token tag` a line, a blank line after each sentence
     conll2003/valid.txt   the whole validation set, in the same form
+    mrpc/ rte/ stsb/ cola/    train.tsv and dev.tsv, all of the rows, `text<TAB>label` or `text<TAB>pair<TAB>label`
 
-The draw is `random.Random(0).sample`, so every run writes the same bytes. The text of CoNLL-2003 is licensed for
-research only: keep OUTPUT out of version control and out of anything published.
+The draw is `random.Random(0).sample`, so every run writes the same bytes. The texts of CoNLL-2003 and MRPC are licensed
+for research only: keep OUTPUT out of version control and out of anything published.
 """
 
 import argparse
+import csv
 import os
 import random
 import shutil
@@ -68,8 +70,35 @@ def sample_conll(source, target):
     write_conll(target / "valid.txt", read_conll(source / "valid.txt"))
 
 
+def read_cells(path):
+    """Reads the cells of a csv file, or of a tsv file without quoting."""
+    with open(path, encoding="utf-8-sig", newline="") as lines:
+        if path.suffix == ".csv":
+            return list(csv.reader(lines))
+        return [line.rstrip("\r\n").split("\t") for line in lines]
+
+
+# Folder, training file, development file, and the columns of text, pair and label.
+TABLES = {
+    "mrpc": ("pair/mrpc", "train.tsv", "dev.tsv", (3, 4, 0)),
+    "rte": ("pair/rte", "train.tsv", "val.tsv", (1, 2, 3)),
+    "stsb": ("sts/stsb_en", "train.csv", "dev.csv", (0, 1, 2)),
+    "cola": ("classification/cola", "train.tsv", "val.tsv", (3, 1)),
+}
+
+
+def convert(source, target, columns):
+    """Writes the columns of a table of one or two texts and a label as tsv under a header."""
+    rows = [[cells[i].replace("\t", " ") for i in columns] for cells in read_cells(source)]
+    headers = {"Quality", "label"}
+    names = ("text", "pair", "label") if len(columns) == 3 else ("text", "label")
+    rows = [row for row in rows if row[-1] not in headers]
+    with open(target, "w", encoding="utf-8", newline="\n") as output:
+        output.writelines("\t".join(row) + "\n" for row in [names, *rows])
+
+
 def main():
-    """Reads the command line and writes all four files."""
+    """Reads the command line and writes all files."""
     beside_repository = Path(__file__).resolve().parents[2] / "shared"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=os.environ.get("KBS_SHARED") or beside_repository)
@@ -77,6 +106,10 @@ def main():
     arguments = parser.parse_args()
     sample_sst2(arguments.shared / "data/classification/sst2", arguments.output / "sst2")
     sample_conll(arguments.shared / "data/ner/conll2003", arguments.output / "conll2003")
+    for name, (folder, train, dev, columns) in TABLES.items():
+        (arguments.output / name).mkdir(parents=True, exist_ok=True)
+        for source, target in ((train, "train.tsv"), (dev, "dev.tsv")):
+            convert(arguments.shared / "data" / folder / source, arguments.output / name / target, columns)
 
 
 if __name__ == "__main__":

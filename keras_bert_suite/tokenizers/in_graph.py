@@ -4,7 +4,7 @@ Characters are looked up in tables that the tokenizer's own normalizer filled, a
 tensorflow_text, which has no wheel for Windows, finds the pieces of each word. So ids, offsets and words are those of
 the host's tokenizer, whatever version of Unicode or settings it has. What remains different depends on the text: two
 marks that NFD would put in another order, where neither is dropped (some of musical notation), stay as they are
-written, and among cuts of a SentencePiece model that score equally another may be chosen.
+written, and of a word of more than about 50 SentencePiece pieces another cut of equal score may be chosen.
 """
 
 import base64
@@ -68,7 +68,13 @@ class InGraphTokenizer:
         for point, (_, i, _) in self._stand_ins.items():
             ids[point] = i + 1
         self._special = characters.Table.of(ids)
-        self._parts = characters.Table.of(characters.words_of_their_own()) if self._recipe.marks else None
+        self._parts = self._absent = None
+        if self._recipe.marks:
+            self._parts = characters.Table.of(characters.words_of_their_own())
+            # What no piece has is unknown wherever words are cut. Cut out, its scores cost no digits of the others'.
+            absent = np.ones(characters.CODE_POINTS, bool)
+            absent[[ord(character) for character in set("".join(filter(None, tokenizer.vocabulary)))]] = False
+            self._absent = characters.Table.of(absent)
         self.resources = [self._recipe.model]
         self._check_stand_ins(tokenizer, added)
 
@@ -307,17 +313,28 @@ class InGraphTokenizer:
             # No word that is too long is known, nor one of what is no character.
             long = starts[1:] - starts[:-1] > recipe.longest
             codes = tf.where(tf.gather(long, word), _SPARE, codes)
+        if self._absent is not None:
+            absent = look_up(tf, self._absent, codes, tf.bool)
+            starts = tf.concat([tf.reshape(tf.where(new | _changes(tf, absent)), [-1]), starts[-1:]], 0)
         words = tf.RaggedTensor.from_row_splits(codes, starts, validate=False)
         ids, begin, end = recipe.model.tokenize_with_offsets(tf.strings.unicode_encode(words, "UTF-8"))
         size = _bytes(tf, codes)
         character = tf.repeat(tf.range(tf.size(codes, tf.int64)), size)
-        word = ids.value_rowids()
-        base = tf.gather(tf.cumsum(size, exclusive=True), tf.gather(starts, word))
+        base = tf.gather(tf.cumsum(size, exclusive=True), tf.gather(starts, ids.value_rowids()))
         first = tf.gather(character, base + tf.cast(begin.values, tf.int64))
         last = tf.gather(character, base + tf.cast(end.values, tf.int64) - 1)
+        ids, word = tf.cast(ids.values, tf.int32), tf.gather(word, first)
+        if self._absent is not None:
+            # The library makes one piece of the unknown ones of a word that stand side by side.
+            unknown = ids == self.tokenizer.unknown_id
+            new = _changes(tf, word) | ~unknown | ~_before(tf, unknown)
+            last = tf.math.unsorted_segment_max(
+                last, tf.cumsum(tf.cast(new, tf.int64)) - 1, tf.math.count_nonzero(new)
+            )
+            ids, first, word = (value[new] for value in (ids, first, word))
         special = tf.gather(chars["special"], first)
         return {
-            "ids": tf.where(special > 0, special - 1, tf.cast(ids.values, tf.int32)),
+            "ids": tf.where(special > 0, special - 1, ids),
             "starts": tf.gather(chars["starts"], first),
             "ends": tf.gather(chars["ends"], last),
             "word": word,
