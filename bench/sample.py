@@ -11,8 +11,8 @@ the repository. OUTPUT receives
     conll2003/valid.txt   the whole validation set, in the same form
     mrpc/ rte/ stsb/ cola/    train.tsv and dev.tsv, all of the rows, `text<TAB>label` or `text<TAB>pair<TAB>label`
 
-The draw is `random.Random(0).sample`, so every run writes the same bytes. The texts of CoNLL-2003 and MRPC are licensed
-for research only: keep OUTPUT out of version control and out of anything published.
+The draw is `random.Random(0).sample`, so every run writes the same bytes. The texts of CoNLL-2003 and of MRPC are
+licensed for research only: keep OUTPUT out of version control and out of anything published.
 """
 
 import argparse

@@ -70,7 +70,8 @@ def export_saved_model(trained, folder):
         '    model_platform: "tensorflow"\n  }\n}\n'
     )
     (folder / "compose.yaml").write_text(
-        "services:\n  serving:\n    image: tensorflow/serving:latest\n"
+        f"services:\n  serving:\n    # Written with TensorFlow {tf.__version__}: an image of this version, or a later one.\n"
+        "    image: tensorflow/serving:latest\n"
         f"    command: --model_config_file=/models/{folder.name}/models.config\n"
         '    ports: ["8500:8500", "8501:8501"]  # gRPC, REST\n'
         f"    volumes: [.:/models/{folder.name}:ro]\n"

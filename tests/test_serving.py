@@ -1,5 +1,6 @@
 """A SavedModel answers raw text as `TaskModel.predict` does, where nothing but TensorFlow is; and a client asks it."""
 
+import dataclasses
 import http.server
 import json
 import subprocess
@@ -11,11 +12,12 @@ import keras
 import numpy as np
 import pytest
 
-from keras_bert_suite import InputError, client, serving
+from keras_bert_suite import InputError, client, encoders, serving
 from keras_bert_suite.tasks import saved, task_class
 from keras_bert_suite.tasks.inputs import Input
 from keras_bert_suite.tasks.task import from_settings
 from tests.tasks.test_every_task import FILES, numbers
+from tests.tokenizers.test_in_graph import small
 
 tf = pytest.importorskip("tensorflow")
 pytest.importorskip("tensorflow_text")
@@ -30,21 +32,32 @@ from tensorflow_serving.apis import (  # noqa: E402
 
 ODD = ["", "a", "\U0001f600\U0001f389", "\ud800 lone", "z" * 5000, "wake anna in Lisbon, please. " * 60]
 SETTINGS = [
-    ("classification", []),
-    ("classification", ["problem=multi_label"]),
-    ("classification", ["problem=ordinal"]),
-    ("classification", ["problem=regression"]),
     ("classification", ["stride=8", "pool=attention"]),
-    ("classification", ["problem=multi_label", "stride=8", "pool=max"]),
-    ("token_classification", []),
     ("token_classification", ["stride=8"]),
     ("intent_slots", []),
     ("question_answering", ["stride=16"]),
-    ("question_answering", ["stride=16", "null_answers=false"]),
     ("multiple_choice", []),
     ("ranking", []),
     ("similarity", []),
 ]
+OTHER_SETTINGS = [
+    ("classification", []),
+    ("classification", ["problem=multi_label"]),
+    ("classification", ["problem=ordinal"]),
+    ("classification", ["problem=regression"]),
+    ("classification", ["problem=multi_label", "stride=8", "pool=max"]),
+    ("token_classification", []),
+    ("question_answering", ["stride=16", "null_answers=false"]),
+]
+# What else is asked of a model, each list by itself.
+MORE = {
+    "ranking": [[Input("who?", None, ("anna", "at six", "")), Input("when?", None, ("z " * 200,))]],
+    "similarity": [
+        [Input("wake me")],
+        [Input("wake me", "play jazz")],
+        [Input("a", None, ("wake me", "", "z " * 200))],
+    ],
+}
 
 
 def model_of(name, settings, folder):
@@ -110,24 +123,110 @@ def asking(server):
     return asked
 
 
-@pytest.mark.parametrize(("name", "settings"), SETTINGS)
-def test_every_task_answers_as_keras_does(name, settings, tmp_path):
-    trained, inputs = model_of(name, settings, tmp_path)
-    place = serving.export_saved_model(trained, tmp_path / "served")
-    asked, expected = asking(Local(place)), trained.predict(inputs)
+FRESH = """
+import json, sys
+import tensorflow as tf, tensorflow_text
+
+def value_of(tensor):
+    value = tensor.numpy().tolist()
+    return texts_of(value) if tensor.dtype == tf.string else value
+
+def texts_of(value):
+    return [texts_of(item) for item in value] if isinstance(value, list) else value.decode()
+
+assert not [name for name in sys.modules if name.startswith(("keras_bert_suite", "tokenizers", "keras_hub"))]
+for line in sys.stdin:
+    request = json.loads(line)
+    if "folder" in request:
+        model = tf.saved_model.load(request["folder"])
+        serve = model.signatures["serving_default"]
+        found = [sorted(serve.structured_input_signature[1]), sorted(serve.structured_outputs)]
+    else:
+        serve, type_ = model.signatures[request["signature"]], request["type"]
+        answer = serve(**{name: tf.constant(value, type_) for name, value in request["inputs"].items()})
+        found = {name: value_of(value) for name, value in answer.items()}
+    print(json.dumps(found), flush=True)
+"""
+
+
+class Fresh:
+    """A process that has TensorFlow and tensorflow_text, nothing of this package, and answers for a SavedModel."""
+
+    def __init__(self):
+        command = [sys.executable, "-c", FRESH]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def load(self, folder):
+        self.found = self._call({"folder": str(folder)})
+
+    def names(self):
+        return tuple(map(set, self.found))
+
+    def ask(self, texts):
+        texts = {
+            name: [client.clean(value) if isinstance(value, str) else [*map(client.clean, value)] for value in values]
+            for name, values in texts.items()
+        }
+        return self._call({"signature": "serving_default", "type": "string", "inputs": texts})
+
+    def tokens(self, arrays):
+        arrays = {name: array.tolist() for name, array in arrays.items()}
+        return self._call({"signature": "tokens", "type": "int32", "inputs": arrays})
+
+    def _call(self, request):
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    server = Fresh()
+    yield server
+    server.process.stdin.close()
+    server.process.wait()
+    server.process.stdout.close()
+
+
+def check_both_signatures(trained, inputs, fresh, folder):
+    """A SavedModel's answers at batch 1, 7 and 64 beside those of Keras."""
+    fresh.load(serving.export_saved_model(trained, folder))
+    asked, expected = asking(fresh), trained.predict(inputs)
     for batch_size in (1, 7, 64):
         same(asked.predict(inputs, batch_size), expected)
+        texts = [f"wake anna {'please ' * (i % 9)}" for i in range(batch_size)]
+        arrays = trained.features(trained.tokenizer.encode_batch(texts, None, trained.max_length))
+        found = fresh.tokens({name: array for name, array in arrays.items() if name != "language_ids"})
+        for name, array in trained.outputs(arrays).items():
+            np.testing.assert_allclose(found[name], array, atol=1e-5)
+    return asked
 
 
-def test_pairs_and_choices_of_texts(tmp_path):
-    trained, _ = model_of("similarity", [], tmp_path)
-    asked = asking(Local(serving.export_saved_model(trained, tmp_path / "similarity")))
-    inputs = [Input("wake me"), Input("wake me", "play jazz"), Input("a", None, ("wake me", "", "z " * 200))]
-    same(asked.predict(inputs), [trained.predict([item])[0] for item in inputs])
-    trained, _ = model_of("ranking", [], tmp_path)
-    asked = asking(Local(serving.export_saved_model(trained, tmp_path / "ranking")))
-    inputs = [Input("who?", None, ("anna", "at six", "")), Input("when?", None, ("z " * 200,))]
-    same(asked.predict(inputs), trained.predict(inputs))
+@pytest.mark.parametrize(
+    ("name", "settings"), SETTINGS + [pytest.param(*pair, marks=pytest.mark.slow) for pair in OTHER_SETTINGS]
+)
+def test_every_task_answers_as_keras_does(name, settings, fresh, tmp_path):
+    trained, inputs = model_of(name, settings, tmp_path)
+    asked = check_both_signatures(trained, inputs, fresh, tmp_path / "served")
+    for more in MORE.get(name, ()):
+        same(asked.predict(more), trained.predict(more))
+
+
+@pytest.mark.parametrize(("family", "kind"), [("Albert", "AlbertTokenizer"), ("XLNet", "XLNetTokenizer")])
+def test_families_with_sentence_pieces(family, kind, fresh, tmp_path):
+    tokenizer = small(kind, tmp_path)
+    keras.utils.set_random_seed(1)
+    sizes = {"dim": 16, "num_layers": 1, "num_heads": 2, "feed_forward_dim": 32}
+    encoder = getattr(encoders, family)(vocab_size=tokenizer.vocab_size, **sizes)
+    task = task_class("token_classification")(["O", "B-person", "I-person"], stride=4)
+    trained = saved.TaskModel(encoder, task.build(encoder, 0.1), task, tokenizer, 12)
+    inputs = [Input(text) for text in ("cafe 9,9 b", "B" * 60, "cafe \u4e2d\u4e2d cafe " * 9, "", *ODD)]
+    check_both_signatures(trained, inputs, fresh, tmp_path / "served")
+
+
+def test_pairs_of_texts(tmp_path):
     trained, _ = model_of("classification", [], tmp_path)
     trained.examples = [Input("play", "jazz")]
     asked = asking(Local(serving.export_saved_model(trained, tmp_path / "pairs")))
@@ -135,55 +234,6 @@ def test_pairs_and_choices_of_texts(tmp_path):
     same(asked.predict(inputs), trained.predict(inputs))
     with pytest.raises(InputError, match="The input has text; the model on the server takes pair, text"):
         asked.predict(["play jazz".split()[:1]])
-
-
-FRESH = """
-import json, sys
-import tensorflow as tf, tensorflow_text
-assert not [name for name in sys.modules if name.startswith(("keras_bert_suite", "tokenizers", "transformers"))]
-model = tf.saved_model.load(sys.argv[1])
-texts = json.loads(sys.argv[2])
-for size in (1, 7, 64):
-    found = model.signatures["serving_default"](text=tf.constant([texts[i % len(texts)] for i in range(size)]))
-    print(json.dumps({name: value.numpy().tolist() for name, value in found.items() if value.dtype != tf.string}))
-ids = tf.ones((3, 16), tf.int32)
-found = model.signatures["tokens"](token_ids=ids, segment_ids=ids * 0, padding_mask=ids)
-print(json.dumps({name: value.numpy().tolist() for name, value in found.items()}))
-"""
-
-
-def test_a_process_without_this_package(tmp_path):
-    trained, _ = model_of("classification", ["stride=8"], tmp_path)
-    place = serving.export_saved_model(trained, tmp_path / "served")
-    texts = ["play some jazz", "", "wake me at six, " * 40]
-    run = subprocess.run([sys.executable, "-c", FRESH, place, json.dumps(texts)], capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr[-2000:]
-    *answers, scores = map(json.loads, run.stdout.strip().splitlines())
-    expected = [[*answer["scores"].values()] for answer in trained.predict([(text,) for text in texts])]
-    for size, answer in zip((1, 7, 64), answers, strict=True):
-        np.testing.assert_allclose(answer["scores"], [expected[i % 3] for i in range(size)], atol=1e-5)
-    ids = np.ones((3, 16), "int32")
-    arrays = {"token_ids": ids, "segment_ids": ids * 0, "padding_mask": ids}
-    np.testing.assert_allclose(scores["scores"], trained.outputs(arrays)["scores"], atol=1e-5)
-
-
-def test_what_stands_beside_the_model(tmp_path):
-    trained, _ = model_of("token_classification", [], tmp_path)
-    trained.examples = []
-    assert serving.export_saved_model(trained, tmp_path / "ner") == tmp_path / "ner/1"
-    assert serving.export_saved_model(trained, tmp_path / "ner") == tmp_path / "ner/2"
-    assert 'base_path: "/models/ner"' in (tmp_path / "ner/models.config").read_text()
-    assert "image: tensorflow/serving" in (tmp_path / "ner/compose.yaml").read_text()
-    serve = tf.saved_model.load(str(tmp_path / "ner/2")).signatures["serving_default"]
-    sizes = []
-    path = str(tmp_path / "ner/2/assets.extra/tf_serving_warmup_requests")
-    for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
-        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
-        assert (request.model_spec.name, request.model_spec.signature_name) == ("ner", "serving_default")
-        texts = tf.make_ndarray(request.inputs["text"])
-        sizes.append(len(texts))
-        assert len(serve(text=tf.constant(texts))["num_words"]) == len(texts)
-    assert sizes == [1, 8]
 
 
 @pytest.mark.parametrize("name", ["no name", "a/b c"])
@@ -246,13 +296,14 @@ def rest_handler(local):
     return Handler
 
 
-@pytest.fixture
-def server(tmp_path):
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
     """A model, its inputs, and the addresses of a server for gRPC and for REST."""
     import grpc
 
-    trained, inputs = model_of("token_classification", ["stride=8"], tmp_path)
-    local = Local(serving.export_saved_model(trained, tmp_path / "served"))
+    folder = tmp_path_factory.mktemp("server")
+    trained, inputs = model_of("token_classification", ["stride=8"], folder)
+    local = Local(serving.export_saved_model(trained, folder / "served"))
     by_grpc = grpc.server(futures.ThreadPoolExecutor(1))
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Servicer(local), by_grpc)
     port = by_grpc.add_insecure_port("127.0.0.1:0")
@@ -263,6 +314,24 @@ def server(tmp_path):
     by_rest.shutdown()
     by_rest.server_close()
     by_grpc.stop(0).wait()
+
+
+def test_what_stands_beside_the_model(server, tmp_path):
+    trained = dataclasses.replace(server[0], examples=[])
+    (tmp_path / "ner/1").mkdir(parents=True)
+    assert serving.export_saved_model(trained, tmp_path / "ner") == tmp_path / "ner/2"
+    assert 'base_path: "/models/ner"' in (tmp_path / "ner/models.config").read_text()
+    assert "image: tensorflow/serving" in (tmp_path / "ner/compose.yaml").read_text()
+    serve = tf.saved_model.load(str(tmp_path / "ner/2")).signatures["serving_default"]
+    sizes = []
+    path = str(tmp_path / "ner/2/assets.extra/tf_serving_warmup_requests")
+    for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        assert (request.model_spec.name, request.model_spec.signature_name) == ("ner", "serving_default")
+        texts = tf.make_ndarray(request.inputs["text"])
+        sizes.append(len(texts))
+        assert len(serve(text=tf.constant(texts))["num_words"]) == len(texts)
+    assert sizes == [1, 8]
 
 
 def test_a_client_answers_as_the_model_does(server):
@@ -292,6 +361,15 @@ def tool(name, *arguments):
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-2000:]
     return run
+
+
+def test_what_is_for_a_tflite_file_is_refused_for_a_server(tmp_path):
+    command = [sys.executable, "-m", "keras_bert_suite.tools.export", "--model=m", f"--output={tmp_path}/out"]
+    command += ["--format=saved_model", "--quantization=none", "--sequence_lengths=32"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode and not (tmp_path / "out").exists()
+    assert "--quantization, --sequence_lengths with --format=saved_model" in run.stderr
+    assert "Traceback" not in run.stderr
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "http://127.0.0.1:1"])

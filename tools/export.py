@@ -56,6 +56,9 @@ def main():
 
 
 def _for_a_server():
+    given = [f"--{name}" for name in ("quantization", "sequence_lengths", "license", "json") if FLAGS[name].present]
+    if given:
+        raise InputError(f"Received {', '.join(given)} with --format=saved_model; they are for a .tflite file.")
     quiet.start_tensorflow()
     from keras_bert_suite import serving
     from keras_bert_suite.tasks import saved
