@@ -20,7 +20,7 @@ from keras_bert_suite.client import encoded
 from keras_bert_suite.data.batches import MULTIPLE
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.quiet import quiet
-from keras_bert_suite.tasks.decoding import ANSWERS, NO_SPAN, TINY
+from keras_bert_suite.tasks.decoding import ANSWERS, NO_SPAN, TINY, beginnings
 from keras_bert_suite.tasks.inputs import passage_stride, question_room
 from keras_bert_suite.tasks.saved import NO_LANGUAGE
 from keras_bert_suite.tokenizers.in_graph import InGraphTokenizer
@@ -70,7 +70,7 @@ def export_saved_model(trained, folder):
         '    model_platform: "tensorflow"\n  }\n}\n'
     )
     (folder / "compose.yaml").write_text(
-        f"services:\n  serving:\n    # Written with TensorFlow {tf.__version__}: an image of this version, or a later one.\n"
+        f"services:\n  serving:\n    # Written by TensorFlow {tf.__version__}: take this version or a later one.\n"
         "    image: tensorflow/serving:latest\n"
         f"    command: --model_config_file=/models/{folder.name}/models.config\n"
         '    ports: ["8500:8500", "8501:8501"]  # gRPC, REST\n'
@@ -257,19 +257,46 @@ def _words(served, rows, scores, tags, size):
     last = tf.concat([first[1:], tf.reshape(tf.where(new[:1]), [-1]) + tf.size(new, tf.int64)], 0) - 1
     ends = tf.gather(flat["ends"], last)
     scores = tf.gather(tf.reshape(scores, [-1, len(served.config[tags])]), tf.gather(place, first))
+    text = tf.gather(text, first)
+    number = tf.math.unsorted_segment_sum(tf.ones_like(text), text, size)
+    best = _best_tags(scores, served.config[tags], number)
     found = {
-        "tags": (tf.gather(tf.constant(served.config[tags]), tf.argmax(scores, 1)), ""),
-        "scores": (tf.reduce_max(scores, 1), 0.0),
+        "tags": (tf.gather(tf.constant(served.config[tags]), best), ""),
+        "scores": (tf.gather(scores, best, batch_dims=1), 0.0),
         "starts": (tf.minimum(tf.gather(flat["solid"], first), ends), -1),
         "ends": (ends, -1),
     }
-    text = tf.gather(text, first)
-    number = tf.math.unsorted_segment_sum(tf.ones_like(text), text, size)
     padded = {
         name: tf.RaggedTensor.from_row_lengths(value, number, validate=False).to_tensor(fill)
         for name, (value, fill) in found.items()
     }
     return {**padded, "num_words": number}
+
+
+def _best_tags(scores, labels, number):
+    """The tags `(words,)` of texts, `number` words each, as `decoding.best_tags` finds them."""
+    begins, inside = beginnings(labels)
+    logs = tf.math.log(tf.maximum(tf.cast(scores, tf.float64), TINY))
+    logs = tf.RaggedTensor.from_row_lengths(logs, number, validate=False).to_tensor(shape=[None, None, len(labels)])
+    there = tf.sequence_mask(number, tf.shape(logs)[1])
+    # Two places more than words, so that there is a step; they change nothing, as those behind a text's last word.
+    steps = tf.transpose(tf.pad(logs, [[0, 0], [0, 2], [0, 0]]), [1, 0, 2])
+    real = tf.transpose(tf.pad(there, [[0, 0], [0, 2]]))
+    own = tf.broadcast_to(tf.range(len(labels)), tf.shape(steps)[1:])
+
+    def forth(before, step):
+        state, (row, is_word) = before[0], step
+        begun = tf.gather(state, begins, axis=1)
+        best = tf.broadcast_to(tf.argmax(state, 1, tf.int32)[:, None], tf.shape(own))
+        origin = tf.where(inside, tf.where(begun > state, begins, own), best)
+        origin = tf.where(is_word[:, None], origin, own)
+        return tf.gather(state, origin, batch_dims=1) + row, origin
+
+    start = tf.where(inside, tf.constant(-np.inf, tf.float64), steps[0])
+    states, origins = tf.scan(forth, (steps[1:], real[1:]), (start, own))
+    last = tf.argmax(tf.concat([start[None], states], 0)[-1], 1, tf.int32)
+    back = tf.scan(lambda tag, origin: tf.gather(origin, tag, batch_dims=1), origins, last, reverse=True)
+    return tf.boolean_mask(tf.transpose(back)[:, : tf.shape(there)[1]], there)
 
 
 def _owners(rows, size):

@@ -41,6 +41,9 @@ MAY_IMPORT = {
     "evaluation": {"errors"},
     "training": {"keras", "layers", "checkpoints", "training", "errors"},
     "edge": {"ai_edge_litert", "tokenizers", "tasks", "checkpoints", "edge", "errors", "quiet"},
+    "search": {"checkpoints", "data", "evaluation", "errors"},
+    "client": {"tasks", "tokenizers", "errors"},
+    "serving": {"keras", "tensorflow", "tasks", "data", "tokenizers", "checkpoints", "client", "errors", "quiet"},
     "quiet": set(),
 }
 

@@ -58,6 +58,40 @@ def read_classification(path, columns=None, labelled=True):
     return examples
 
 
+def read_inputs(path, columns=None):
+    """What a file asks: a list of `(text, pair, choices)`, of which pair and choices may be None.
+
+    Args:
+        path: `.tsv`, `.csv` or `.jsonl` as for `read_classification`, where `pair` may also be `context` or `passage`
+            (of a question) and a `.jsonl` line may have `choices`, a list; or any other file, a text a line.
+        columns: for a table without a header line, the names of its columns.
+
+    Raises:
+        InputError: the file is missing or empty, or a row of it has no text; with its line number.
+    """
+    path, found = Path(path), []
+    if path.suffix not in (".tsv", ".csv", ".jsonl"):
+        found = [(line, None, None) for line in text_of(path).splitlines()]
+    else:
+        for line, row in table_rows(path, columns, (*TEXT_COLUMNS, "query")):
+            text, pair = pick(row, (*TEXT_COLUMNS, "query")), pick(row, (*PAIR_COLUMNS, "context", "passage"))
+            choices = row.get("choices")
+            strings = isinstance(text, str) and isinstance(pair, str | None)
+            if (
+                not strings
+                or not isinstance(choices, list | None)
+                or not all(isinstance(x, str) for x in choices or ())
+            ):
+                raise InputError(
+                    f"{path} line {line}: expected a text, perhaps a pair, perhaps choices, a list; its columns are "
+                    f"{', '.join(map(str, row))}."
+                )
+            found.append((text, pair, tuple(choices) if choices else None))
+    if not found:
+        raise InputError(f"{path} holds no texts.")
+    return found
+
+
 def pick(row, names):
     """The value of the first of these columns that the row has, or None."""
     return next((row[name] for name in names if name in row), None)

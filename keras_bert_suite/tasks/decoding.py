@@ -196,7 +196,7 @@ _DECODERS = {
 
 
 def entities(scores, encoding, text, labels):
-    """The entities of a text, from the tag of the first piece of each word.
+    """The entities of a text, from the tags of the first piece of each word.
 
     Args:
         scores: `(time, labels)`, probabilities.
@@ -204,14 +204,46 @@ def entities(scores, encoding, text, labels):
         text: the text.
         labels: the tags, `O`, `B-X` and `I-X`.
     """
-    words = []
-    for first, last in words_of(encoding):
-        best = int(np.argmax(scores[first]))
+    places, words = words_of(encoding), []
+    tags = best_tags(scores[[first for first, _ in places]], labels) if places else []
+    for (first, last), best in zip(places, tags, strict=True):
         start, end = encoding.offsets[first][0], encoding.offsets[last][1]
         # Pieces of some tokenizers begin with the space before the word.
         start += len(text[start:end]) - len(text[start:end].lstrip())
         words.append((labels[best], float(scores[first][best]), start, end))
     return entities_of_words(words, text)
+
+
+def best_tags(scores, labels):
+    """The likeliest tags of the words of a text, of those sequences in which an entity begins with its `B-`.
+
+    Viterbi 1967, https://doi.org/10.1109/TIT.1967.1054010, where all transitions that may be weigh the same.
+
+    Args:
+        scores: `(words, labels)`, probabilities; one word or more.
+        labels: the tags.
+
+    Returns:
+        A list of numbers of tags.
+    """
+    begins, inside = beginnings(labels)
+    logs = np.log(np.maximum(np.asarray(scores, "float64"), TINY))
+    state, origins = np.where(inside, -np.inf, logs[0]), []
+    for row in logs[1:]:
+        goes_on = np.where(state[begins] > state, begins, np.arange(len(labels)))
+        origins.append(np.where(inside, goes_on, state.argmax()))
+        state = state[origins[-1]] + row
+    tags = [int(state.argmax())]
+    for origin in reversed(origins):
+        tags.append(int(origin[tags[-1]]))
+    return tags[::-1]
+
+
+def beginnings(labels):
+    """For each tag the number of the one that its entity begins with, itself but for `I-X`; and whether it is not."""
+    numbers = {label: i for i, label in enumerate(labels)}
+    begins = [numbers.get(f"B-{label[2:]}", i) if label[:2] == "I-" else i for i, label in enumerate(labels)]
+    return np.array(begins, "int32"), np.array([begin != i for i, begin in enumerate(begins)])
 
 
 def entities_of_words(words, text):

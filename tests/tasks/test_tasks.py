@@ -1,5 +1,6 @@
 """Examples to targets and answers; readers; metrics equal seqeval's."""
 
+import itertools
 import random
 
 import numpy as np
@@ -9,7 +10,7 @@ from keras_bert_suite import InputError, Tokenizer
 from keras_bert_suite.data import readers
 from keras_bert_suite.evaluation import metrics
 from keras_bert_suite.tasks.classification import Classification
-from keras_bert_suite.tasks.decoding import entities
+from keras_bert_suite.tasks.decoding import best_tags, entities
 from keras_bert_suite.tasks.inputs import Rows
 from keras_bert_suite.tasks.token_classification import TokenClassification
 
@@ -71,6 +72,20 @@ def test_targets_and_answers_are_inverse():
         ("Paris", "LOC"),
     ]
     assert task.evaluate([example], [{"entities": answer}])["entity_f1"] == 1.0
+
+
+def test_the_best_tags_are_those_of_all_legal_sequences():
+    rng, labels = np.random.default_rng(0), ["O", "B-A", "I-A", "B-B", "I-B"]
+
+    def legal(tags):
+        before = (0, *tags)
+        return all(t not in (2, 4) or b in (t - 1, t) for b, t in zip(before, tags, strict=False))
+
+    for words in (1, 2, 4):
+        scores = rng.dirichlet(np.ones(5), words)
+        sequences = filter(legal, itertools.product(range(5), repeat=words))
+        best = max(sequences, key=lambda tags: np.prod([row[tag] for row, tag in zip(scores, tags, strict=True)]))
+        assert best_tags(scores, labels) == list(best)
 
 
 def test_metrics_of_classification():
