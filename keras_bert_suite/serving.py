@@ -294,7 +294,7 @@ def _best_tags(scores, labels, number):
 
     start = tf.where(inside, tf.constant(-np.inf, tf.float64), steps[0])
     states, origins = tf.scan(forth, (steps[1:], real[1:]), (start, own))
-    last = tf.argmax(tf.concat([start[None], states], 0)[-1], 1, tf.int32)
+    last = tf.argmax(states[-1], 1, tf.int32)
     back = tf.scan(lambda tag, origin: tf.gather(origin, tag, batch_dims=1), origins, last, reverse=True)
     return tf.boolean_mask(tf.transpose(back)[:, : tf.shape(there)[1]], there)
 
