@@ -6,7 +6,7 @@ the second sentence (None where there is none), the choices, and the number of t
 
 from pathlib import Path
 
-from keras_bert_suite.data.readers import json_lines, table_rows
+from keras_bert_suite.data.readers import has_objects, objects, table_rows
 from keras_bert_suite.errors import InputError
 
 
@@ -22,23 +22,22 @@ def read_multiple_choice(path):
         InputError: the file is missing, empty, or a row of it is not whole; with its line number.
     """
     path = Path(path)
-    examples = list(_lines(path) if path.suffix == ".jsonl" else _swag(path))
+    examples = list(_examples(path))
     if not examples:
         raise InputError(f"{path} holds no examples.")
     return examples
 
 
-def _swag(path):
-    for number, row in table_rows(path, None, ("sent1",)):
-        choices = [row[name] for name in sorted(name for name in row if name.startswith("ending"))]
-        if "sent2" not in row:
-            raise InputError(f"{path} line {number}: expected sent1, sent2, ending0, ... and label.")
-        yield _example(f"{path} line {number}", row["sent1"], row["sent2"], choices, row.get("label"))
-
-
-def _lines(path):
-    for number, row in json_lines(path):
-        where, text = f"{path} line {number}", row.get("context", row.get("text", row.get("article")))
+def _examples(path):
+    for number, row in objects(path) if has_objects(path) else table_rows(path, None, ("sent1",)):
+        where = f"{path} line {number}"
+        if "sent1" in row:
+            if "sent2" not in row:
+                raise InputError(f"{where}: expected sent1, sent2, ending0, ... and label.")
+            choices = [row[name] for name in sorted(name for name in row if name.startswith("ending"))]
+            yield _example(where, row["sent1"], row["sent2"], choices, row.get("label"))
+            continue
+        text = row.get("context", row.get("text", row.get("article")))
         for question in row.get("questions", [row]):
             if not isinstance(question, dict) or not isinstance(text, str):
                 raise InputError(f"{where}: expected context, question, choices and label.")

@@ -1,15 +1,19 @@
 """Files of labelled text to examples: tsv, csv and jsonl with columns, CoNLL columns, jsonl with entities.
 
+Where a file may be `.jsonl`, a data set of a library may stand too; see `data.libraries`.
+
 An example of classification is `{"text", "pair", "label"}`; one of token classification `{"text", "words",
 "entities"}`, where `words` is a list of `(start, end)` characters (None where the file has none) and `entities` a list
 of `(start, end, label)`.
 """
 
 import csv
+import io
 import json
 import re
 from pathlib import Path
 
+from keras_bert_suite.data import libraries
 from keras_bert_suite.errors import InputError
 
 TEXT_COLUMNS = (
@@ -70,8 +74,8 @@ def read_inputs(path, columns=None):
         InputError: the file is missing or empty, or a row of it has no text; with its line number.
     """
     path, found = Path(path), []
-    if path.suffix not in (".tsv", ".csv", ".jsonl"):
-        found = [(line, None, None) for line in text_of(path).splitlines()]
+    if not has_objects(path) and path.suffix not in (".tsv", ".csv"):
+        found = [(line, None, None) for line in lines_of(path)]
     else:
         for line, row in table_rows(path, columns, (*TEXT_COLUMNS, "query")):
             text, pair = pick(row, (*TEXT_COLUMNS, "query")), pick(row, (*PAIR_COLUMNS, "context", "passage"))
@@ -99,18 +103,16 @@ def pick(row, names):
 
 def table_rows(path, columns, known=TEXT_COLUMNS):
     """Pairs of a line number and a dict, column in lower case to value; a header line names one of `known`."""
-    if path.suffix == ".jsonl":
-        for line, value in json_lines(path):
+    if has_objects(path):
+        for line, value in objects(path):
             yield line, {str(name).lower(): item for name, item in value.items()}
         return
     if path.suffix not in (".tsv", ".csv"):
         raise InputError(f"{path} ends in {path.suffix or 'nothing'}; expected .tsv, .csv or .jsonl.")
-    lines = text_of(path).split("\n")
-    lines = [line.removesuffix("\r") for line in lines]
     if path.suffix == ".tsv":
-        table = ((number, line.split("\t")) for number, line in enumerate(lines, 1) if line.strip())
+        table = ((number, line.split("\t")) for number, line in enumerate(lines_of(path), 1) if line.strip())
     else:
-        reader = csv.reader(text_of(path).splitlines(keepends=True), strict=True)
+        reader = csv.reader(io.StringIO(text_of(path), newline=""), strict=True)
         table = _numbered(reader, path)
     names = None
     for number, cells in table:
@@ -156,7 +158,7 @@ def read_token_classification(path):
         InputError: the file is missing, empty, or a line of it is not whole; with its line number.
     """
     path = Path(path)
-    examples = list(_entity_lines(path) if path.suffix == ".jsonl" else _conll(path))
+    examples = list(_entity_lines(path) if has_objects(path) else _conll(path))
     if not examples:
         raise InputError(f"{path} holds no examples.")
     return examples
@@ -221,8 +223,9 @@ def spans_of_tags(tags):
 
 
 def _entity_lines(path):
-    for number, row in json_lines(path):
-        words, tags = row.get("tokens", row.get("words")), row.get("tags", row.get("ner_tags"))
+    for number, row in objects(path):
+        words = row.get("tokens", row.get("words"))
+        tags = next((row[name] for name in ("tags", "ner_tags", "ner") if name in row), None)
         if words is not None and tags is not None:
             bad = [tag for tag in tags if not (isinstance(tag, str) and _TAG.fullmatch(tag))]
             if bad or len(words) != len(tags):
@@ -246,8 +249,16 @@ def _entity_lines(path):
             raise InputError(f"{path} line {number} has neither text and entities nor tokens and tags.")
 
 
-def json_lines(path):
-    """Pairs of a line number and the object on that line of a `.jsonl` file."""
+def has_objects(path):
+    """Whether `objects` reads it: a `.jsonl` file, or the name of a library's data set."""
+    return libraries.is_name(path) or path.suffix == ".jsonl"
+
+
+def objects(path):
+    """Pairs of a line number and the object on that line of a `.jsonl` file, or of a row's number and the row."""
+    if libraries.is_name(path):
+        yield from libraries.rows(path)
+        return
     for number, line in enumerate(text_of(path).split("\n"), 1):
         if line.strip():
             try:
@@ -265,3 +276,9 @@ def text_of(path):
         return path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def lines_of(path):
+    """The lines of a file; unlike `str.splitlines`, nothing but a line feed ends one, a carriage return before it."""
+    lines = [line.removesuffix("\r") for line in text_of(path).split("\n")]
+    return lines[:-1] if not lines[-1] else lines

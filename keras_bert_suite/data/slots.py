@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_bert_suite.data.readers import from_words, json_lines, read_token_classification, text_of
+from keras_bert_suite.data.readers import from_words, has_objects, lines_of, objects, read_token_classification
 from keras_bert_suite.errors import InputError
 
 
@@ -18,8 +18,8 @@ def read_intent_slots(path):
         InputError: a file is missing or empty, or a line of it is not whole; with its line number.
     """
     path = Path(path)
-    if path.suffix == ".jsonl":
-        intents = [row.get("label", row.get("intent")) for _, row in json_lines(path)]
+    if has_objects(path):
+        intents = [row.get("label", row.get("intent")) for _, row in objects(path)]
         examples = read_token_classification(path)
         missing = next((i for i, intent in enumerate(intents, 1) if not isinstance(intent, str)), None)
         if missing:
@@ -28,7 +28,7 @@ def read_intent_slots(path):
     if not path.name.endswith(".seq.in"):
         raise InputError(f"{path}: expected .jsonl, or NAME.seq.in beside NAME.seq.out and NAME.label.")
     stem = str(path).removesuffix(".seq.in")
-    lines = [text_of(Path(stem + part)).splitlines() for part in (".seq.in", ".seq.out", ".label")]
+    lines = [lines_of(Path(stem + part)) for part in (".seq.in", ".seq.out", ".label")]
     if len({len(part) for part in lines}) > 1 or not lines[0]:
         raise InputError(f"{stem}: .seq.in, .seq.out and .label have {', '.join(str(len(x)) for x in lines)} lines.")
     examples = []

@@ -7,7 +7,7 @@ of the passage; an empty list where the passage has no answer.
 import json
 from pathlib import Path
 
-from keras_bert_suite.data.readers import json_lines, text_of
+from keras_bert_suite.data.readers import has_objects, objects, text_of
 from keras_bert_suite.errors import InputError
 
 
@@ -22,7 +22,7 @@ def read_squad(path):
         InputError: the file is missing, empty or broken, or an answer is not where it is said to be.
     """
     path = Path(path)
-    examples = list(_lines(path) if path.suffix == ".jsonl" else _articles(path))
+    examples = list(_lines(path) if has_objects(path) else _articles(path))
     if not examples:
         raise InputError(f"{path} holds no questions.")
     for example in examples:
@@ -55,7 +55,7 @@ def _articles(path):
 
 
 def _lines(path):
-    for number, row in json_lines(path):
+    for number, row in objects(path):
         try:
             answers = row.get("answers") or {"text": [], "answer_start": []}
             spans = list(zip(answers["text"], answers["answer_start"], strict=True))

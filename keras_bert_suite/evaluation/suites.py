@@ -336,7 +336,7 @@ def _rows(path, data_set):
     from keras_bert_suite.data import readers
 
     if path.suffix == ".txt":
-        lines = readers.text_of(path).splitlines()
+        lines = readers.lines_of(path)
         header = lines[0].lower().split("\t")
         return ((i, dict(zip(header, line.split("\t"), strict=False))) for i, line in enumerate(lines[1:], 2))
     return readers.table_rows(path, data_set.columns, (data_set.text,))

@@ -12,7 +12,7 @@ import time
 import keras
 import pytest
 
-from keras_bert_suite import Bert, Tokenizer
+from keras_bert_suite import Bert, Encoder, Tokenizer
 
 GOOD, BAD = "lovely witty gorgeous fine".split(), "dull awful clumsy grim".split()
 FILLER = "the film was a story and it is".split()
@@ -113,6 +113,34 @@ def test_a_killed_training_ends_as_an_unbroken_one(files, tmp_path):
     # Sums of float32 in the order that threads happen to end.
     assert two["loss"] == pytest.approx(one["loss"], rel=1e-4)
     assert not state.exists()
+
+
+def test_predict_reads_tables_and_candidates(files, tmp_path):
+    encoder = Encoder.from_preset(files / "encoder")
+    encoder.save_preset(tmp_path / "sentences", tokenizer=Tokenizer.from_preset(files / "encoder"), format="huggingface")
+    (tmp_path / "sentences/modules.json").write_text(json.dumps([{"type": "Transformer", "path": ""}]))
+    model, text, choices = f"--model={tmp_path}/sentences", "the film was lovely", ["dull", "the film was lovely"]
+    asked = tool("predict", model, f"--text={text}", *(f"--choice={choice}" for choice in choices))
+    (tmp_path / "asked.jsonl").write_text(json.dumps({"text": text, "choices": choices}) + "\n")
+    assert asked.stdout == tool("predict", model, f"--data={tmp_path}/asked.jsonl").stdout
+    assert json.loads(asked.stdout)["ranking"][0] == 1
+    (tmp_path / "pairs.csv").write_text(f"1,{text},{text}\n2,dull,{text}\n")
+    done = tool("predict", model, f"--data={tmp_path}/pairs.csv", "--columns=id,text,pair")
+    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == [text, "dull"]
+
+
+@pytest.mark.parametrize(
+    "flags, expected",
+    [
+        (["--text=a", "--data=b.tsv"], "Received --data and --text"),
+        (["--text=a", "--text=b", "--pair=c"], "2 --text and 1 --pair"),
+        (["--text=a", "--text=b", "--choice=c"], "2 --text with --choice"),
+        (["--data=missing.tsv"], "missing.tsv cannot be read"),
+        ([], "No text: give"),
+    ],
+)
+def test_predict_asks_for_what_it_lacks(flags, expected):
+    assert expected in complaint(tool("predict", "--model=m", *flags, check=False))
 
 
 def test_convert_checkpoint(files, tmp_path):
