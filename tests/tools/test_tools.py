@@ -116,8 +116,8 @@ def test_a_killed_training_ends_as_an_unbroken_one(files, tmp_path):
 
 
 def test_predict_reads_tables_and_candidates(files, tmp_path):
-    encoder = Encoder.from_preset(files / "encoder")
-    encoder.save_preset(tmp_path / "sentences", tokenizer=Tokenizer.from_preset(files / "encoder"), format="huggingface")
+    encoder, tokenizer = Encoder.from_preset(files / "encoder"), Tokenizer.from_preset(files / "encoder")
+    encoder.save_preset(tmp_path / "sentences", tokenizer=tokenizer, format="huggingface")
     (tmp_path / "sentences/modules.json").write_text(json.dumps([{"type": "Transformer", "path": ""}]))
     model, text, choices = f"--model={tmp_path}/sentences", "the film was lovely", ["dull", "the film was lovely"]
     asked = tool("predict", model, f"--text={text}", *(f"--choice={choice}" for choice in choices))
