@@ -27,6 +27,8 @@ from keras_bert_suite.tokenizers.in_graph import InGraphTokenizer
 
 # Texts of the requests that a server runs before it takes others, so that the first one does not wait.
 WARM_UP = (1, 8)
+# Windows of long texts that the encoder reads at a time, which bounds a server's memory.
+PART = 64
 _PLACES = 2**21  # characters of a passage at most by which spans are told apart
 
 
@@ -168,7 +170,23 @@ class Served:
             rows["text"] = tf.range(tf.size(texts))
         else:
             rows = self.tokenizer.windows(texts, pairs, self.trained.max_length, stride, MULTIPLE)
-        return rows, self.scores({name: rows[name] for name in self.token_signature})
+        features = {name: rows[name] for name in self.token_signature}
+        return rows, self.scores(features) if stride is None else self._scores_in_parts(features)
+
+    def _scores_in_parts(self, features):
+        """`scores`, some rows at a time: one text of a request may have thousands of windows."""
+        scores = tf.function(self.scores).get_concrete_function(self.token_signature)
+        size, time = tf.unstack(tf.shape(features["token_ids"]))
+        parts = tf.maximum(1, -(-size // PART))
+        each = -(-size // parts)
+        # The parts are of one size, the last one filled up.
+        places = tf.minimum(tf.range(parts * each), size - 1)
+        split = {name: tf.reshape(tf.gather(x, places), [parts, each, time]) for name, x in features.items()}
+        types = {name: spec.dtype for name, spec in scores.structured_outputs.items()}
+        found = tf.map_fn(scores, split, fn_output_signature=types)
+        return {
+            name: tf.reshape(x, tf.concat([[parts * each], tf.shape(x)[2:]], 0))[:size] for name, x in found.items()
+        }
 
     def names(self, key, size):
         """The labels of the config as a string tensor `(size, labels)`."""

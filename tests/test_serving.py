@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from keras_bert_suite import InputError, client, encoders, serving
+from keras_bert_suite.edge import export, pipeline
 from keras_bert_suite.tasks import saved, task_class
 from keras_bert_suite.tasks.inputs import Input
 from keras_bert_suite.tasks.task import from_settings
-from tests.tasks.test_every_task import FILES, numbers
+from tests.tasks.test_every_task import FILES, numbers, odd
 from tests.tokenizers.test_in_graph import small
 
 tf = pytest.importorskip("tensorflow")
@@ -76,12 +77,6 @@ def model_of(name, settings, folder):
             weight.assign(keras.ops.multiply(weight, 20.0))
     trained.examples = saved.inputs_of(trained.task, examples)
     return trained, trained.examples + [odd(trained.examples[0], text) for text in ODD]
-
-
-def odd(item, text):
-    if item.choices is not None:
-        return item._replace(choices=(text, *item.choices[1:]))
-    return item._replace(text=text) if item.pair is None else item._replace(pair=text)
 
 
 def same(found, expected):
@@ -213,6 +208,19 @@ def test_every_task_answers_as_keras_does(name, settings, fresh, tmp_path):
     asked = check_both_signatures(trained, inputs, fresh, tmp_path / "served")
     for more in MORE.get(name, ()):
         same(asked.predict(more), trained.predict(more))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "settings"), [("classification", []), *SETTINGS])
+def test_a_megabyte_is_read_alike_on_every_path(name, settings, tmp_path):
+    trained, inputs = model_of(name, settings, tmp_path)
+    inputs = [odd(inputs[0], "wake anna in Lisbon, please. " * 36_158), inputs[0]]
+    expected = trained.predict(inputs)
+    export.export(trained, tmp_path / "model.tflite", "none", [48])
+    device = pipeline.load(tmp_path / "model.tflite").predict(inputs)
+    # As for every device file: logits differ by less than 1e-4, and what is pooled of thousands of windows by more.
+    np.testing.assert_allclose(numbers(device), numbers(expected), atol=1e-3)
+    same(asking(Local(serving.export_saved_model(trained, tmp_path / "served"))).predict(inputs), expected)
 
 
 @pytest.mark.parametrize(("family", "kind"), [("Albert", "AlbertTokenizer"), ("XLNet", "XLNetTokenizer")])

@@ -66,6 +66,13 @@ def trained_on(name, settings, tmp_path):
     return trained, examples
 
 
+def odd(item, text):
+    """An input with this text in place of the one that may be long."""
+    if item.choices is not None:
+        return item._replace(choices=(text, *item.choices[1:]))
+    return item._replace(text=text) if item.pair is None else item._replace(pair=text)
+
+
 def numbers(value):
     """All numbers of an answer in order; of what a dict names, by name."""
     if isinstance(value, dict):
@@ -90,8 +97,9 @@ def test_a_task_from_file_to_device(name, settings, tmp_path):
     export.export(again, tmp_path / "model.tflite", "none", [48])
     # The device's file against Keras: the bar for any export.
     assert export.check(again, tmp_path / "model.tflite")["score_difference"] < 1e-4
+    inputs += [odd(inputs[0], text) for text in ODD]
     device = pipeline.load(tmp_path / "model.tflite").predict(inputs)
-    np.testing.assert_allclose(numbers(device), numbers(answers), atol=1e-3)
+    np.testing.assert_allclose(numbers(device), numbers(again.predict(inputs)), atol=1e-3)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -99,13 +107,7 @@ def test_odd_texts_are_answered_beside_a_sound_one(name, tmp_path):
     trained, examples = trained_on(name, [], tmp_path)
     sound = trained.task.input(examples[0])
     alone = trained.predict([sound])[0]
-
-    def odd(text):
-        if sound.choices is not None:
-            return sound._replace(choices=(text, *sound.choices[1:]))
-        return sound._replace(text=text) if sound.pair is None else sound._replace(pair=text)
-
-    answers = trained.predict([odd(text) for text in ODD] + [sound])
+    answers = trained.predict([odd(sound, text) for text in ODD] + [sound])
     assert len(answers) == len(ODD) + 1
     # The same row in a batch of another shape.
     np.testing.assert_allclose(numbers(answers[-1]), numbers(alone), atol=1e-5)
