@@ -24,6 +24,7 @@ from keras_bert_suite.tasks.decoding import ANSWERS, NO_SPAN, TINY, beginnings
 from keras_bert_suite.tasks.inputs import passage_stride, question_room
 from keras_bert_suite.tasks.saved import NO_LANGUAGE
 from keras_bert_suite.tokenizers.in_graph import InGraphTokenizer
+from keras_bert_suite.tokenizers.in_graph_ops import changes
 
 # Texts of the requests that a server runs before it takes others, so that the first one does not wait.
 WARM_UP = (1, 8)
@@ -270,7 +271,7 @@ def _words(served, rows, scores, tags, size):
     """
     place, text = _owners(rows, size)
     flat = {name: tf.gather(tf.reshape(rows[name], [-1]), place) for name in ("words", "solid", "ends")}
-    new = _changes(text) | _changes(flat["words"])
+    new = changes(tf, text) | changes(tf, flat["words"])
     first = tf.reshape(tf.where(new), [-1])
     last = tf.concat([first[1:], tf.reshape(tf.where(new[:1]), [-1]) + tf.size(new, tf.int64)], 0) - 1
     ends = tf.gather(flat["ends"], last)
@@ -293,7 +294,7 @@ def _words(served, rows, scores, tags, size):
 
 def _best_tags(scores, labels, number):
     """The tags `(words,)` of texts, `number` words each, as `decoding.best_tags` finds them."""
-    begins, inside = beginnings(labels)
+    begins, inside = beginnings(tuple(labels))
     logs = tf.math.log(tf.maximum(tf.cast(scores, tf.float64), TINY))
     logs = tf.RaggedTensor.from_row_lengths(logs, number, validate=False).to_tensor(shape=[None, None, len(labels)])
     there = tf.sequence_mask(number, tf.shape(logs)[1])
@@ -458,11 +459,6 @@ def _ranking(served, text, pair):
 def _similarity(served, text):
     rows, outputs = served.read(text)
     return {"embedding": outputs["embedding"], "truncated": rows["truncated"]}
-
-
-def _changes(values):
-    """Where a value differs from the one before it; the first does."""
-    return tf.concat([tf.ones_like(values[:1], tf.bool), values[1:] != values[:-1]], 0)
 
 
 # For each task what answers, and the names of the texts that it takes.

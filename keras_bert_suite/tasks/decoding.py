@@ -1,5 +1,7 @@
 """Scores to answers, in numpy alone: the same functions answer for a Keras model, on the device and for a server."""
 
+import functools
+
 import numpy as np
 
 from keras_bert_suite.tasks.inputs import owners, pieces_of
@@ -226,7 +228,7 @@ def best_tags(scores, labels):
     Returns:
         A list of numbers of tags.
     """
-    begins, inside = beginnings(labels)
+    begins, inside = beginnings(tuple(labels))
     logs = np.log(np.maximum(np.asarray(scores, "float64"), TINY))
     state, origins = np.where(inside, -np.inf, logs[0]), []
     for row in logs[1:]:
@@ -239,6 +241,7 @@ def best_tags(scores, labels):
     return tags[::-1]
 
 
+@functools.cache
 def beginnings(labels):
     """For each tag the number of the one that its entity begins with, itself but for `I-X`; and whether it is not."""
     numbers = {label: i for i, label in enumerate(labels)}

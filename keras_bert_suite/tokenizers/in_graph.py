@@ -7,27 +7,33 @@ marks that NFD would put in another order, where neither is dropped (some of mus
 written, and of a word of more than about 50 SentencePiece pieces another cut of equal score may be chosen.
 """
 
-import base64
 import json
-import struct
-from dataclasses import dataclass
 
 import numpy as np
-import tokenizers
 
 from keras_bert_suite.errors import InputError
-from keras_bert_suite.tokenizers import characters, sentencepiece
-
-MARK = 0x2581
-# Code points that are no characters: they stand for special pieces while a text is cut. One that is in the text itself
-# gives way to the first of them, of which every tokenizer makes the same.
-# The library adds scores exactly. tensorflow_text adds them with 24 bits, which are exact too for a word's few pieces
-# where the scores have 15 bits behind the point: so cuts that score equally do so in both, and both take the first.
-_EXACT = 2**15
-_SPARE, _FILL, *_STAND_INS = [
-    *range(0xFDD0, 0xFDF0),
-    *(plane + i for plane in range(0x1FFFE, 0x110000, 0x10000) for i in (0, 1)),
-]
+from keras_bert_suite.tokenizers import characters
+from keras_bert_suite.tokenizers.in_graph_ops import (
+    changes,
+    firsts,
+    longest_first,
+    look_up,
+    quoted,
+    ranges,
+    shifted,
+    utf8_bytes,
+    with_marks,
+)
+from keras_bert_suite.tokenizers.in_graph_recipes import (
+    FILL,
+    SPARE,
+    STAND_INS,
+    added_pieces,
+    frame_of,
+    unigram,
+    white_space,
+    wordpiece,
+)
 
 
 class InGraphTokenizer:
@@ -53,14 +59,14 @@ class InGraphTokenizer:
         self.tokenizer = tokenizer
         self._engine = tokenizer._tokenizer
         state = json.loads(self._engine.to_str())
-        added = _added(state)
-        self._stand_ins = dict(zip(_STAND_INS, added, strict=False))
-        self._frames = {paired: _frame(self._engine, paired) for paired in (False, True)}
-        self._white = characters.Table.of(_white())
+        added = added_pieces(state)
+        self._stand_ins = dict(zip(STAND_INS, added, strict=False))
+        self._frames = {paired: frame_of(self._engine, paired) for paired in (False, True)}
+        self._white = characters.Table.of(white_space())
         blank = np.zeros(characters.CODE_POINTS, bool)
         blank[[ord(character) for character in characters.all_characters() if character.isspace()]] = True
         self._blank = characters.Table.of(blank)
-        self._recipe = _wordpiece(tokenizer) if tokenizer.kind == "wordpiece" else _unigram(state)
+        self._recipe = wordpiece(tokenizer) if tokenizer.kind == "wordpiece" else unigram(state)
         for numbers in (self._recipe.spaces, self._recipe.alone):
             numbers[self._taken] = False
         self._spaces, self._alone = map(characters.Table.of, (self._recipe.spaces, self._recipe.alone))
@@ -80,14 +86,14 @@ class InGraphTokenizer:
 
     @property
     def _taken(self):
-        return [_FILL, *self._stand_ins]
+        return [FILL, *self._stand_ins]
 
     def _check_stand_ins(self, tokenizer, added):
-        if len(added) > len(_STAND_INS):
+        if len(added) > len(STAND_INS):
             raise InputError(
-                f"The tokenizer matches {len(added)} pieces whole in a text; in a graph at most {len(_STAND_INS)}."
+                f"The tokenizer matches {len(added)} pieces whole in a text; in a graph at most {len(STAND_INS)}."
             )
-        stand_ins = {chr(point) for point in [_SPARE, *self._taken]}
+        stand_ins = {chr(point) for point in [SPARE, *self._taken]}
         piece = next((piece for piece in tokenizer.vocabulary if piece and stand_ins & set(piece)), None)
         if piece is not None:
             raise InputError(
@@ -113,7 +119,7 @@ class InGraphTokenizer:
         found = self._found(tf, chars)
         rows = found["rows"]
         word_numbers = self._words(tf, found, rows, whole)
-        first = _changes(tf, word_numbers) | _changes(tf, rows)
+        first = changes(tf, word_numbers) | changes(tf, rows)
         flat = {name: found[name] for name in ("ids", "starts", "ends")}
         flat |= {"words": word_numbers, "solid": self._solid(tf, found["starts"], rows, whole)}
         flat = {name: tf.cast(value, tf.int32) for name, value in flat.items()}
@@ -145,8 +151,8 @@ class InGraphTokenizer:
         kept = lengths
         if max_length is not None:
             room = self._room(max_length, pairs is not None)
-            kept = [tf.minimum(lengths[0], room)] if pairs is None else _longest_first(tf, *lengths, room)
-        cut = [_ranges(tf, one, None, tf.zeros_like(n), n) for one, n in zip(found, kept, strict=True)]
+            kept = [tf.minimum(lengths[0], room)] if pairs is None else longest_first(tf, *lengths, room)
+        cut = [ranges(tf, one, None, tf.zeros_like(n), n) for one, n in zip(found, kept, strict=True)]
         arrays = self._framed(tf, cut, multiple)
         truncated = [n < whole for n, whole in zip(kept, lengths, strict=True)]
         return {**arrays, "truncated": tf.reduce_any(truncated, 0)}
@@ -193,11 +199,11 @@ class InGraphTokenizer:
         number = tf.range(tf.size(text, tf.int64)) - tf.gather(tf.cumsum(count, exclusive=True), text)
         begin = number * tf.gather(step, text)
         width = tf.minimum(tf.gather(wide, text), tf.gather(lengths[-1], text) - begin)
-        cut = [_ranges(tf, found[-1], text, begin, width)]
+        cut = [ranges(tf, found[-1], text, begin, width)]
         truncated = tf.zeros_like(text, tf.bool)
         if pairs is not None:
             first = tf.gather(kept, text)
-            cut.insert(0, _ranges(tf, found[0], text, tf.zeros_like(first), first))
+            cut.insert(0, ranges(tf, found[0], text, tf.zeros_like(first), first))
             truncated = tf.gather(kept < lengths[0], text)
         arrays = self._framed(tf, cut, multiple)
         return {**arrays, "text": tf.cast(text, tf.int32), "truncated": truncated}
@@ -262,11 +268,11 @@ class InGraphTokenizer:
             `ends`, where they are in their text.
         """
         class_ = "".join(f"\\x{{{point:X}}}" for point in self._taken)
-        texts = tf.strings.regex_replace(texts, f"[{class_}]", chr(_SPARE))
+        texts = tf.strings.regex_replace(texts, f"[{class_}]", chr(SPARE))
         for point, (piece, _, _) in sorted(self._stand_ins.items(), key=lambda item: -len(item[1][0])):
-            texts = tf.strings.regex_replace(texts, _quoted(piece), chr(point) + chr(_FILL) * (len(piece) - 1))
+            texts = tf.strings.regex_replace(texts, quoted(piece), chr(point) + chr(FILL) * (len(piece) - 1))
         for quotes in self._recipe.quotes:
-            texts = tf.strings.regex_replace(texts, quotes, chr(_FILL) + '"')
+            texts = tf.strings.regex_replace(texts, quotes, chr(FILL) + '"')
         ragged = tf.strings.unicode_decode(texts, "UTF-8")
         codes, rows = ragged.values, ragged.value_rowids()
         starts = tf.range(tf.size(codes, tf.int64)) - tf.gather(ragged.row_starts(), rows)
@@ -284,9 +290,9 @@ class InGraphTokenizer:
             if strips:
                 starts = tf.where(here, tf.minimum(reach, starts), starts)
         chars = {"codes": codes, "rows": rows, "starts": starts, "ends": ends, "special": special}
-        chars = {name: value[codes != _FILL] for name, value in chars.items()}
+        chars = {name: value[codes != FILL] for name, value in chars.items()}
         special = chars.pop("special")
-        boundary = _changes(tf, chars["rows"]) | special | _before(tf, special)
+        boundary = changes(tf, chars["rows"]) | special | shifted(tf, special)
         return {**chars, "segments": tf.cumsum(tf.cast(boundary, tf.int64))}
 
     def _found(self, tf, chars):
@@ -299,26 +305,26 @@ class InGraphTokenizer:
         for stage in recipe.stages:
             chars = stage(tf, chars)
         space = look_up(tf, self._spaces, chars["codes"], tf.bool)
-        chars = {name: value[~space] for name, value in {**chars, "apart": _before(tf, space)}.items()}
+        chars = {name: value[~space] for name, value in {**chars, "apart": shifted(tf, space)}.items()}
         lone = look_up(tf, self._alone, chars["codes"], tf.bool)
-        new = _changes(tf, chars["segments"]) | chars["apart"] | lone | _before(tf, lone)
+        new = changes(tf, chars["segments"]) | chars["apart"] | lone | shifted(tf, lone)
         special = look_up(tf, self._special, chars["codes"], tf.int32)
         chars = {**chars, "new": new, "special": special}
         if recipe.marks:
-            chars = _with_marks(tf, chars, recipe.split)
+            chars = with_marks(tf, chars, recipe.split)
         codes, new = chars["codes"], chars["new"]
         word = tf.cumsum(tf.cast(new, tf.int64)) - 1
         starts = tf.concat([tf.reshape(tf.where(new), [-1]), [tf.size(codes, tf.int64)]], 0)
         if recipe.longest is not None:
             # No word that is too long is known, nor one of what is no character.
             long = starts[1:] - starts[:-1] > recipe.longest
-            codes = tf.where(tf.gather(long, word), _SPARE, codes)
+            codes = tf.where(tf.gather(long, word), SPARE, codes)
         if self._absent is not None:
             absent = look_up(tf, self._absent, codes, tf.bool)
-            starts = tf.concat([tf.reshape(tf.where(new | _changes(tf, absent)), [-1]), starts[-1:]], 0)
+            starts = tf.concat([tf.reshape(tf.where(new | changes(tf, absent)), [-1]), starts[-1:]], 0)
         words = tf.RaggedTensor.from_row_splits(codes, starts, validate=False)
         ids, begin, end = recipe.model.tokenize_with_offsets(tf.strings.unicode_encode(words, "UTF-8"))
-        size = _bytes(tf, codes)
+        size = utf8_bytes(tf, codes)
         character = tf.repeat(tf.range(tf.size(codes, tf.int64)), size)
         base = tf.gather(tf.cumsum(size, exclusive=True), tf.gather(starts, ids.value_rowids()))
         first = tf.gather(character, base + tf.cast(begin.values, tf.int64))
@@ -327,7 +333,7 @@ class InGraphTokenizer:
         if self._absent is not None:
             # The library makes one piece of the unknown ones of a word that stand side by side.
             unknown = ids == self.tokenizer.unknown_id
-            new = _changes(tf, word) | ~unknown | ~_before(tf, unknown)
+            new = changes(tf, word) | ~unknown | ~shifted(tf, unknown)
             last = tf.math.unsorted_segment_max(
                 last, tf.cumsum(tf.cast(new, tf.int64)) - 1, tf.math.count_nonzero(new)
             )
@@ -352,371 +358,17 @@ class InGraphTokenizer:
 
     def _words(self, tf, found, rows, whole):
         """The numbers of the words that pieces belong to, by the rule of `words.number_words`."""
-        new = _changes(tf, rows)
-        later = _changes(tf, found["word"])
+        new = changes(tf, rows)
+        later = changes(tf, found["word"])
         if self._parts is not None:
             flags = tf.concat([look_up(tf, self._parts, whole.values, tf.bool), [False]], 0)
             row_starts, row_ends = tf.gather(whole.row_starts(), rows), tf.gather(whole.row_limits(), rows)
             start = row_starts + found["starts"]
-            last = tf.where(new, tf.zeros_like(start), _before(tf, found["ends"]))
+            last = tf.where(new, tf.zeros_like(start), shifted(tf, found["ends"]))
             end = row_starts + last
             around = (tf.gather(flags, tf.maximum(end - 1, 0)) & (last > 0)) | (
                 tf.gather(flags, tf.minimum(start, row_ends)) & (start < row_ends)
             )
             later |= (start >= end) & around
         numbers = tf.cumsum(tf.cast(later | new, tf.int32))
-        return numbers - _firsts(tf, numbers, rows)
-
-
-@dataclass(frozen=True)
-class _Recipe:
-    """How a kind of tokenizer makes pieces.
-
-    Attributes:
-        stages: what is done to the characters, one after another.
-        spaces: bool `(CODE_POINTS,)`, what is dropped between words.
-        alone: bool `(CODE_POINTS,)`, what is a word of its own.
-        model: what finds the pieces of words, of tensorflow_text.
-        longest: characters of a word at most, beyond which it is unknown; None for any number.
-        marks: whether a word begins with the mark of a space.
-        split: whether each mark begins a word.
-        quotes: what is made a plain quotation mark, two characters each.
-    """
-
-    stages: list
-    spaces: np.ndarray
-    alone: np.ndarray
-    model: object
-    longest: int | None = None
-    marks: bool = False
-    split: bool = True
-    quotes: tuple = ()
-
-
-class _Map:
-    """Characters to what a normalizer makes of them."""
-
-    def __init__(self, normalizer, clusters=None):
-        found = characters.Replacements.of(normalizer)
-        rows, texts = found.rows.copy(), list(found.texts)
-        # Of all that is no character the same is made, and of what stands for special pieces nothing.
-        rows[[_SPARE, _FILL, *_STAND_INS]] = 0
-        self._pairs = None
-        if clusters is not None and clusters.pairs:
-            keys = sorted(clusters.pairs)
-            self._pairs = np.array([_pair(*key) for key in keys], "int64")
-            self._pair_rows = np.arange(len(keys), dtype="int32") + len(texts)
-            texts += [clusters.pairs[key] for key in keys]
-        self._clusters = clusters
-        if clusters is not None:
-            self._marks, self._known = map(characters.Table.of, (clusters.marks, clusters.known))
-        self._rows = characters.Table.of(rows)
-        self._counts = np.array([1, *map(len, texts[1:])], "int64")
-        self._firsts = np.concatenate([[0], np.cumsum(self._counts)[:-1]])
-        self._pool = np.array([ord(character) for text in ["-", *texts[1:]] for character in text], "int32")
-
-    def __call__(self, tf, chars):
-        codes = chars["codes"]
-        row = look_up(tf, self._rows, codes, tf.int32)
-        count = tf.gather(self._counts, row)
-        if self._clusters is not None:
-            row, count = self._joined(tf, chars, row, count)
-        source = tf.repeat(tf.range(tf.size(codes, tf.int64)), count)
-        number = tf.range(tf.size(source, tf.int64)) - tf.gather(tf.cumsum(count, exclusive=True), source)
-        row = tf.gather(row, source)
-        made = tf.gather(self._pool, tf.gather(self._firsts, row) + number)
-        places = {name: chars[name] for name in ("starts", "ends")}
-        new = _changes(tf, chars["segments"])
-        origin = _firsts(tf, tf.range(tf.size(codes, tf.int64)), chars["segments"])
-        chars = {name: tf.gather(value, source) for name, value in chars.items()}
-        if self._clusters is not None:
-            # The library moves the places of all characters by what the map dropped before the first of them.
-            moved = _firsts(tf, source, chars["segments"]) - tf.gather(origin, source)
-            # And the last of several that a character became has the place of what was dropped behind it.
-            behind = tf.concat([(count[1:] == 0) & ~new[1:], tf.zeros_like(new[:1])], 0)
-            last = (number > 0) & (number + 1 == tf.gather(count, source)) & tf.gather(behind, source)
-            source += tf.cast(last, tf.int64) - moved
-            chars |= {name: tf.gather(value, source) for name, value in places.items()}
-        return {**chars, "codes": tf.where(row == 0, chars["codes"], made)}
-
-    def _joined(self, tf, chars, row, count):
-        """Rows and counts where a character and its marks become something together."""
-        codes = chars["codes"]
-        line = (codes == ord("\n")) & (_before(tf, codes) == ord("\r")) & self._clusters.line
-        head = ~(look_up(tf, self._marks, codes, tf.bool) | line) | _changes(tf, chars["segments"])
-        cluster = tf.cumsum(tf.cast(head, tf.int64)) - 1
-        clusters = tf.reduce_sum(tf.cast(head, tf.int64))
-        size = tf.math.unsorted_segment_sum(_bytes(tf, codes), cluster, clusters)
-        members = tf.math.unsorted_segment_sum(tf.ones_like(cluster), cluster, clusters)
-        small = tf.gather((size < 6) & (members > 1), cluster) & head
-        following = tf.concat([codes[1:], tf.zeros_like(codes[:1])], 0)
-        line = (codes == ord("\r")) & (following == ord("\n")) & self._clusters.line
-        together = small & (look_up(tf, self._known, codes, tf.bool) | line)
-        if self._pairs is not None:
-            key = _pair(tf.cast(codes, tf.int64), tf.cast(following, tf.int64))
-            place = tf.minimum(tf.searchsorted(self._pairs, key), len(self._pairs) - 1)
-            paired = small & ~together & (tf.gather(self._pairs, place) == key)
-            row = tf.where(paired, tf.gather(self._pair_rows, place), row)
-            together |= paired
-        swallowed = tf.gather(tf.boolean_mask(together, head), cluster) & ~head
-        return row, tf.gather(self._counts, row) * tf.cast(~swallowed, tf.int64)
-
-
-class _Trim:
-    """Drops characters of a kind at both ends of what is between special pieces."""
-
-    def __init__(self, kind):
-        self._kind = characters.Table.of(kind)
-
-    def __call__(self, tf, chars):
-        kind, segment = look_up(tf, self._kind, chars["codes"], tf.bool), chars["segments"] - 1
-        solid = tf.cast(~kind, tf.int64)
-        whole = tf.math.unsorted_segment_sum(solid, segment, tf.reduce_max(tf.concat([segment, [-1]], 0)) + 1)
-        reached = tf.cumsum(solid) - tf.gather(tf.cumsum(whole, exclusive=True), segment)
-        keep = ~kind | ((reached > 0) & (reached < tf.gather(whole, segment)))
-        return {name: value[keep] for name, value in chars.items()}
-
-
-def _collapse(tf, chars):
-    """Of several spaces one after another, the last."""
-    space, new = chars["codes"] == ord(" "), _changes(tf, chars["segments"])
-    followed = tf.concat([space[1:] & ~new[1:], tf.zeros_like(space[:1])], 0)
-    keep = ~(space & followed)
-    return {name: value[keep] for name, value in chars.items()}
-
-
-def _wordpiece(tokenizer):
-    import tensorflow_text as text
-
-    engine, settings = tokenizer._tokenizer, tokenizer.settings
-    longest = settings["max_word_characters"]
-    model = text.FastWordpieceTokenizer(
-        tokenizer.vocabulary,
-        max_bytes_per_word=4 * longest,
-        unknown_token=tokenizer.vocabulary[tokenizer.unknown_id],
-        no_pretokenization=True,
-    )
-    spaces, alone = characters.kinds(engine.pre_tokenizer)
-    return _Recipe([_Map(engine.normalizer)], spaces, alone, model, longest)
-
-
-def _unigram(state):
-    import tensorflow_text as text
-
-    model = state["model"]
-    if model.get("type") != "Unigram" or model.get("byte_fallback"):
-        raise InputError(
-            f"The SentencePiece model is of the kind {model.get('type')}"
-            f"{' with bytes' if model.get('byte_fallback') else ''}; in a graph there is Unigram without bytes."
-        )
-    stages, quotes = _stages(list(_flat(state["normalizer"], "normalizers")))
-    *before, mark = list(_flat(state["pre_tokenizer"], "pretokenizers")) or [{"type": "no pre-tokenizer"}]
-    known = {"WhitespaceSplit": tokenizers.pre_tokenizers.WhitespaceSplit}
-    known["Punctuation"] = lambda: tokenizers.pre_tokenizers.Punctuation("isolated")
-    usual = mark["type"] == "Metaspace" and mark["replacement"] == chr(MARK) and mark["prepend_scheme"] == "always"
-    if not usual or any(
-        step["type"] not in known or step.get("behavior", "Isolated") != "Isolated" for step in before
-    ):
-        raise InputError(
-            f"The tokenizer cuts words by {json.dumps([*before, mark], ensure_ascii=False)}; in a graph they are cut "
-            "at spaces and punctuation, and each begins with the mark of a space."
-        )
-    spaces, alone = np.zeros((2, characters.CODE_POINTS), bool)
-    if before:
-        spaces, alone = characters.kinds(
-            tokenizers.pre_tokenizers.Sequence([known[step["type"]]() for step in before])
-        )
-    return _Recipe(
-        stages,
-        spaces,
-        alone,
-        text.SentencepieceTokenizer(_model(model["vocab"], model["unk_id"])),
-        marks=True,
-        split=mark["split"],
-        quotes=quotes,
-    )
-
-
-def _stages(steps):
-    """The stages of a normalizer's steps, and the quotes that are made plain before them.
-
-    Raises:
-        InputError: a step is not known.
-    """
-    stages, quotes, pending = [], [], []
-    plain = {name: getattr(tokenizers.normalizers, name) for name in ("NFKD", "StripAccents", "Lowercase")}
-
-    def flush():
-        if pending:
-            stages.append(_Map(tokenizers.normalizers.Sequence([plain[name]() for name in pending])))
-            pending.clear()
-
-    space = np.zeros(characters.CODE_POINTS, bool)
-    space[ord(" ")] = True
-    for step in steps:
-        kind = step["type"]
-        replaced = tuple(step["pattern"].values()) + (step["content"],) if kind == "Replace" else None
-        if kind in plain:
-            pending.append(kind)
-            continue
-        if replaced in ((" {2,}", " "), (r"\A +| +\z", "")):
-            flush()
-            stages.append(_collapse if replaced[1] else _Trim(space))
-        elif kind == "Strip" and step["strip_left"] and step["strip_right"]:
-            flush()
-            stages.append(_Trim(_white()))
-        elif kind == "Precompiled":
-            flush()
-            charsmap = step["precompiled_charsmap"]
-            normalizer = tokenizers.normalizers.Precompiled(base64.b64decode(charsmap))
-            stages.append(_Map(normalizer, characters.clusters(charsmap)))
-        elif replaced in (("``", '"'), ("''", '"')) and not stages and not pending:
-            quotes.append(replaced[0])
-        else:
-            shown = json.dumps(step, ensure_ascii=False)[:120]
-            raise InputError(f"The tokenizer normalizes text by {shown}, which cannot be had in a graph.")
-    flush()
-    return stages, tuple(quotes)
-
-
-def _model(vocabulary, unknown_id):
-    """A SentencePiece model of these pieces, which takes words as they are."""
-    parts = []
-    for i, (piece, score) in enumerate(vocabulary):
-        kind = sentencepiece.UNKNOWN if i == unknown_id else sentencepiece.NORMAL
-        number = struct.pack("<f", round(score * _EXACT) / _EXACT)
-        parts.append(_message(1, _message(1, piece.encode()) + b"\x15" + number + bytes([24, kind])))
-    # Of the normalizer: neither a space in front, nor spaces dropped, nor marks for them.
-    return (
-        b"".join(parts) + _message(2, bytes([24, sentencepiece.UNIGRAM])) + _message(3, bytes([24, 0, 32, 0, 40, 0]))
-    )
-
-
-def _message(number, content):
-    size, length = len(content), b""
-    while size > 127:
-        length, size = length + bytes([size & 127 | 128]), size >> 7
-    return bytes([number << 3 | 2]) + length + bytes([size]) + content
-
-
-def _flat(state, inner):
-    if state is not None and state["type"] != "Sequence":
-        yield state
-    for step in (state or {}).get(inner, ()):
-        yield from _flat(step, inner)
-
-
-def _added(state):
-    """The pieces that are matched whole in a text, each as `(piece, id, whether it takes the spaces before it)`.
-
-    Raises:
-        InputError: one is matched in a way that is not known.
-    """
-    added = []
-    for token in state["added_tokens"]:
-        other = [name for name in ("single_word", "rstrip", "normalized") if token[name]]
-        if other:
-            raise InputError(
-                f"The tokenizer matches {token['content']!r} in a text with {other[0]}=True, which cannot be had in a "
-                "graph."
-            )
-        added.append((token["content"], token["id"], token["lstrip"]))
-    pieces = [piece for piece, _, _ in added]
-    for piece in pieces:
-        for other in pieces:
-            if any(piece.endswith(other[:i]) for i in range(1, len(other))) and piece != other:
-                raise InputError(
-                    f"The tokenizer matches {piece!r} and {other!r} in a text, which may overlap; a graph cannot tell "
-                    "which comes first."
-                )
-    return added
-
-
-def _frame(engine, paired):
-    """How an engine frames a text or a pair: `("special", id, segment)` and `("text", 0 or 1, segment)`, in order."""
-    found = engine.encode("a", "a") if paired else engine.encode("a")
-    frame = []
-    for sequence, i, segment in zip(found.sequence_ids, found.ids, found.type_ids, strict=True):
-        part = ("special", i, segment) if sequence is None else ("text", sequence, segment)
-        if part[0] == "special" or part not in frame:
-            frame.append(part)
-    return frame
-
-
-def _white():
-    return characters.kinds(tokenizers.pre_tokenizers.WhitespaceSplit())[0]
-
-
-def _longest_first(tf, first, second, room):
-    """How many pieces of a pair are kept, as the `tokenizers` library cuts the longer one first."""
-    short = tf.minimum(first, second)
-    kept_long = tf.where(short > room, short, tf.maximum(short, room - short))
-    over = short + kept_long > room
-    half = tf.zeros_like(short) + room // 2
-    short, kept_long = tf.where(over, half, short), tf.where(over, half + room % 2, kept_long)
-    fits = first + second <= room
-    swapped = first > second
-    return [
-        tf.where(fits, first, tf.where(swapped, kept_long, short)),
-        tf.where(fits, second, tf.where(swapped, short, kept_long)),
-    ]
-
-
-def _ranges(tf, found, rows, begin, width):
-    """Of ragged rows the ranges from `begin`, `width` wide; `rows` says whose, None for each its own."""
-    starts = found["ids"].row_starts()
-    starts = begin + (starts if rows is None else tf.gather(starts, rows))
-    places = tf.ragged.range(starts, starts + width)
-    cut = {name: places.with_values(tf.gather(value.values, places.values)) for name, value in found.items()}
-    numbers = places.values - tf.gather(starts - begin, places.value_rowids())
-    return {**cut, "piece": places.with_values(tf.cast(numbers, tf.int32))}
-
-
-def _with_marks(tf, chars, split):
-    """Characters with a mark for each space, and one before each word that has none."""
-    codes = tf.where(chars["codes"] == ord(" "), MARK, chars["codes"])
-    marked = codes == MARK
-    new = chars["new"] | marked if split else chars["new"]
-    prefixed = new & ~marked & (chars["special"] == 0)
-    count = 1 + tf.cast(prefixed, tf.int64)
-    source = tf.repeat(tf.range(tf.size(codes, tf.int64)), count)
-    number = tf.range(tf.size(source, tf.int64)) - tf.gather(tf.cumsum(count, exclusive=True), source)
-    chars = {name: tf.gather(value, source) for name, value in {**chars, "codes": codes, "new": new}.items()}
-    added = (number == 0) & tf.gather(prefixed, source)
-    return {**chars, "codes": tf.where(added, MARK, chars["codes"]), "new": chars["new"] & (number == 0)}
-
-
-def look_up(tf, table, codes, dtype):
-    """The numbers of a `characters.Table` at code points."""
-    page = tf.gather(table.pages, codes // 256)
-    number = tf.gather(table.values, page * 256 + codes % 256)
-    return number != 0 if dtype == tf.bool else number
-
-
-def _bytes(tf, codes):
-    """How many bytes each code point has in UTF-8."""
-    return 1 + tf.add_n([tf.cast(codes >= least, tf.int64) for least in (0x80, 0x800, 0x10000)])
-
-
-def _pair(first, second):
-    return first * characters.CODE_POINTS + second
-
-
-def _before(tf, values):
-    """For each value the one before it; for the first a zero, or False."""
-    return tf.concat([tf.zeros_like(values[:1]), values[:-1]], 0)
-
-
-def _changes(tf, values):
-    """Where a value differs from the one before it; the first does."""
-    return tf.concat([tf.ones_like(values[:1], tf.bool), values[1:] != values[:-1]], 0)
-
-
-def _firsts(tf, values, groups):
-    """For each value the first of its group; `groups` are numbers, those of a group side by side."""
-    new = _changes(tf, groups)
-    return tf.gather(tf.boolean_mask(values, new), tf.cumsum(tf.cast(new, tf.int64)) - 1)
-
-
-def _quoted(piece):
-    return "".join(c if c.isalnum() or not c.isascii() else "\\" + c for c in piece)
+        return numbers - firsts(tf, numbers, rows)
