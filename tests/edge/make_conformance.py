@@ -1,7 +1,7 @@
-"""Makes the vectors of this folder and the tables of Unicode that ports use; see README.md for their form.
+"""Makes the vectors of edge/conformance and the tables of Unicode that ports use; see its README.md for their form.
 
     pip install sentencepiece
-    python edge/conformance/make.py
+    python -m tests.edge.make_conformance
 
 The vocabularies are trained here, on the bundled commands and the texts below; `sentencepiece` makes two of them.
 """
@@ -28,7 +28,7 @@ from keras_bert_suite.tasks.inputs import Input, rows
 from keras_bert_suite.tokenizers import characters
 from keras_bert_suite.tokenizers.words import is_word
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parents[2] / "edge/conformance"
 VERSION = 1
 TEXTS = [
     "",
@@ -344,7 +344,7 @@ def write(name, value):
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     # A line a case, so that a change shows what it changes.
     text = text.replace('},{"text"', '},\n{"text"').replace('"cases":[', '"cases":[\n')
-    (HERE / name).write_text(text + "\n")
+    (FOLDER / name).write_text(text + "\n")
     print(f"{name}: {len(text):,} bytes")
 
 
