@@ -2,7 +2,7 @@
 
 from keras_bert_suite.errors import InputError
 
-QUANTIZATIONS = ("none", "float16", "dynamic_int8")
+QUANTIZATIONS = ("float32", "float16", "dynamic_int8")
 
 
 def apply(converter, quantization):
@@ -10,14 +10,14 @@ def apply(converter, quantization):
 
     Args:
         converter: a `tf.lite.TFLiteConverter`.
-        quantization: `"none"` (float32); `"float16"` (weights of half the size, the same answers, no faster);
+        quantization: `"float32"`; `"float16"` (weights of half the size, the same answers, no faster);
             `"dynamic_int8"` (weights of a quarter, activations quantized as they come, 2.8 times as fast).
     """
     import tensorflow as tf
 
     if quantization not in QUANTIZATIONS:
         raise InputError(f"Received quantization={quantization!r}; expected one of {', '.join(QUANTIZATIONS)}.")
-    if quantization != "none":
+    if quantization != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]

@@ -216,7 +216,7 @@ def test_a_megabyte_is_read_alike_on_every_path(name, settings, tmp_path):
     trained, inputs = model_of(name, settings, tmp_path)
     inputs = [odd(inputs[0], "wake anna in Lisbon, please. " * 36_158), inputs[0]]
     expected = trained.predict(inputs)
-    export.export(trained, tmp_path / "model.tflite", "none", [48])
+    export.export(trained, tmp_path / "model.tflite", "float32", [48])
     device = pipeline.load(tmp_path / "model.tflite").predict(inputs)
     # As for every device file: logits differ by less than 1e-4, and what is pooled of thousands of windows by more.
     np.testing.assert_allclose(numbers(device), numbers(expected), atol=1e-3)
@@ -374,7 +374,7 @@ def tool(name, *arguments):
 
 def test_what_is_for_a_tflite_file_is_refused_for_a_server(tmp_path):
     command = [sys.executable, "-m", "keras_bert_suite.tools.export", "--model=m", f"--output={tmp_path}/out"]
-    command += ["--format=saved_model", "--quantization=none", "--sequence_lengths=32"]
+    command += ["--format=saved_model", "--quantization=float32", "--sequence_lengths=32"]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode and not (tmp_path / "out").exists()
     assert "--quantization, --sequence_lengths with --format=saved_model" in run.stderr

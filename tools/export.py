@@ -21,7 +21,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "A folder that kbs-finetune wrote.", required=True)
 flags.DEFINE_string("output", None, "The .tflite file, or for a server the folder, to write.", required=True)
 flags.DEFINE_enum("format", "tflite", ["tflite", "saved_model"], "For devices, or for TensorFlow Serving.")
-flags.DEFINE_enum("quantization", "dynamic_int8", ["none", "float16", "dynamic_int8"], "none is float32.")
+flags.DEFINE_enum("quantization", "dynamic_int8", ["float32", "float16", "dynamic_int8"], "Of the weights.")
 flags.DEFINE_list("sequence_lengths", None, "Lengths, one signature each. Default: the model's own.")
 flags.DEFINE_string("license", "see the model's card", "What the file says of its licence.")
 flags.DEFINE_string("json", None, "File for what the check found.")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_bert_suite import Bert, InputError, Tokenizer
-from keras_bert_suite.edge import export, metadata, pipeline
+from keras_bert_suite.edge import export, inspection, metadata, pipeline
 from keras_bert_suite.tasks.classification import Classification
 from keras_bert_suite.tasks.saved import TaskModel
 from keras_bert_suite.tasks.token_classification import TokenClassification
@@ -32,7 +32,7 @@ TASKS = {
     "tokens": TokenClassification(["O", "B-PER", "I-PER"]),
 }
 # float32 rounding; 11 bits of mantissa in the weights; 8 bits in weights and activations over two layers.
-BOUNDS = {"none": 1e-5, "float16": 5e-3, "dynamic_int8": 0.1}
+BOUNDS = {"float32": 1e-5, "float16": 5e-3, "dynamic_int8": 0.1}
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -48,7 +48,7 @@ def test_same_answers(task, quantization, tmp_path):
     assert device.task == model.task.config
     for answer, expected in zip(device.predict(TEXTS), model.predict(TEXTS), strict=True):
         assert answer.keys() == expected.keys()
-        if quantization == "none" and task == "tokens":
+        if quantization == "float32" and task == "tokens":
             places = [[(e["start"], e["end"], e["label"]) for e in found["entities"]] for found in (answer, expected)]
             assert places[0] == places[1]
 
@@ -56,7 +56,7 @@ def test_same_answers(task, quantization, tmp_path):
 def test_the_file_carries_everything_and_is_the_same_again(tmp_path):
     model = trained(TASKS["single_label"])
     for name in ("one", "two"):
-        export.export(model, tmp_path / name, "none", [16])
+        export.export(model, tmp_path / name, "float32", [16])
     files = metadata.read(tmp_path / "one")
     assert files["vocab.txt"].split() == PIECES
     assert files["labels.txt"].split() == ["bad", "good"]
@@ -85,10 +85,32 @@ def test_mediapipe_reads_it(tmp_path):
 def test_bad_files_and_lengths_are_named(tmp_path):
     model, path = trained(TASKS["single_label"]), tmp_path / "model.tflite"
     with pytest.raises(InputError, match="expected 3 to 24"):
-        export.export(model, path, "none", [64])
-    export.export(model, path, "none", [8])
+        export.export(model, path, "float32", [64])
+    export.export(model, path, "float32", [8])
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(InputError, match="cut off"):
         pipeline.load(path)
     with pytest.raises(InputError, match="cannot be read"):
         pipeline.load(tmp_path / "nothing.tflite")
+
+
+def test_a_file_is_looked_into(tmp_path):
+    model, path = trained(TASKS["tokens"]), tmp_path / "model.tflite"
+    export.export(model, path, "dynamic_int8", [8, 24], license="Apache-2.0")
+    found = inspection.inspect(path)
+    assert found["about"]["license"] == "Apache-2.0" and found["files"]["labels.txt"] == len("O\nB-PER\nI-PER\n")
+    assert [(graph["signature"], graph["length"]) for graph in found["graphs"]] == [
+        ("serving_default", 24), ("serving_length_8", 8),
+    ]  # fmt: skip
+    graph = found["graphs"][0]
+    assert graph["outputs"] == {"scores": [1, 24, 3]} and graph["operations"]["GELU"] == 2
+    # All that computes is XNNPACK's, in one piece; what is left looks up rows of embeddings.
+    assert (
+        set(graph["outside"]) <= {"CAST", "GATHER", "LESS", "ADD", "SELECT_V2", "SELECT"} and graph["partitions"] == 1
+    )
+    layers = {layer["layer"]: layer for layer in found["layers"]}
+    sizes = {name: layer["bytes"] for name, layer in layers.items()}
+    # Kernels of 32 x 32 and 32 x 64 in int8, biases in float32; three kernels hold the scores' scale as well.
+    assert 4 * 32 * 32 <= sizes["block_0/attention"] <= 4 * (32 * 32 + 4 * 32) + 100
+    assert 2 * 32 * 64 <= sizes["block_1/feed_forward"] <= 2 * 32 * 64 + 4 * (32 + 64) + 100
+    assert sum(sizes.values()) < 1e6 * found["megabytes"]

@@ -43,7 +43,7 @@ def test_same_answers(make, task, tmp_path):
     for variable in encoder.trainable_variables:
         variable.assign(variable + 0.3 * keras.random.normal(variable.shape))
     model = TaskModel(encoder, task.build(encoder, 0.0), task, tokenizer, 40, examples=TEXTS)
-    export.export(model, tmp_path / "model.tflite", "none", [24, 40])
+    export.export(model, tmp_path / "model.tflite", "float32", [24, 40])
     # 1e-4: the device runtime's own approximations of exp and erf.
     assert export.check(model, tmp_path / "model.tflite")["score_difference"] < 1e-4
     device = pipeline.load(tmp_path / "model.tflite")

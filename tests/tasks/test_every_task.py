@@ -94,7 +94,7 @@ def test_a_task_from_file_to_device(name, settings, tmp_path):
     again = saved.load(tmp_path / "model")
     assert again.task.config == trained.task.config
     np.testing.assert_allclose(numbers(again.predict(inputs)), numbers(answers), atol=1e-6)
-    export.export(again, tmp_path / "model.tflite", "none", [48])
+    export.export(again, tmp_path / "model.tflite", "float32", [48])
     # The device's file against Keras: the bar for any export.
     assert export.check(again, tmp_path / "model.tflite")["score_difference"] < 1e-4
     inputs += [odd(inputs[0], text) for text in ODD]

@@ -110,7 +110,7 @@ def test_pooled_windows_are_the_same_in_training_in_keras_and_on_the_device(pool
     saved.save(trained, tmp_path / "model", "")
     again = saved.load(tmp_path / "model").predict(saved.inputs_of(task, examples))
     assert [answer["label"] for answer in again] == [answer["label"] for answer in answers]
-    export.export(trained, tmp_path / "model.tflite", "none", [32])
+    export.export(trained, tmp_path / "model.tflite", "float32", [32])
     device = pipeline.load(tmp_path / "model.tflite").predict(saved.inputs_of(task, examples))
     for ours, theirs in zip(answers, device, strict=True):
         np.testing.assert_allclose(list(theirs["scores"].values()), list(ours["scores"].values()), atol=1e-5)

@@ -80,9 +80,12 @@ def test_from_text_to_the_device(files, tmp_path):
         assert [answer["label"] for answer in answers] == ["1", "0"]
         assert done.stderr == "kbs-predict: a text goes on beyond 16 pieces; the rest was not read.\n"
         assert not tool("predict", f"--model={model}", "--text=the film was lovely").stderr
+    printed = tool("inspect", f"--model={device}").stdout
+    assert "task classification: problem single_label, labels ['0', '1']" in printed and "block_0/attention" in printed
     assert "has the label '7'" in complaint(_evaluate_with_label(files, tmp_path, "7"))
     device.write_bytes(device.read_bytes()[:9000])
-    assert "cut off" in complaint(tool("predict", f"--model={device}", "--text=x", check=False))
+    for name, more in {"predict": ["--text=x"], "inspect": []}.items():
+        assert "cut off" in complaint(tool(name, f"--model={device}", *more, check=False))
 
 
 def _evaluate_with_label(files, tmp_path, label):
@@ -164,7 +167,9 @@ def test_bad_input_is_one_line_and_leaves_nothing(files, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["empty.tsv"]
 
 
-@pytest.mark.parametrize("name", ["convert_checkpoint", "evaluate", "export", "finetune", "predict", "quickstart"])
+@pytest.mark.parametrize(
+    "name", ["convert_checkpoint", "evaluate", "export", "finetune", "inspect", "predict", "quickstart"]
+)
 def test_help(name):
     printed = tool(name, "--help").stdout
     assert f"kbs-{name} " in printed or f"kbs-{name}\n" in printed
