@@ -2,14 +2,18 @@
 
 A file with metadata is two things in one: a flatbuffer with a `TFLITE_METADATA` buffer and, from its end, a ZIP
 archive with the files that the metadata name (`vocab.txt`, `labels.txt`) and `keras_bert_suite.json`, which holds all
-that the pipeline needs: `version task lengths max_length tokenizer quantization figures license`.
+that the pipeline needs: `version task lengths max_length tokenizer quantization figures license`, and under `model`
+the size and the SHA-256 of the flatbuffer, so that a damaged file is refused before the runtime's kernels read it.
 
 The layout is that of TensorFlow's metadata schema 1.5 (`metadata_schema.fbs`); the numbers below are its fields.
 """
 
+import hashlib
 import io
 import json
 import zipfile
+import zlib
+from pathlib import Path
 
 import flatbuffers
 
@@ -69,12 +73,14 @@ def add(model, about, tokenizer, labels):
     inputs = [next(value for part, value in _INPUTS.items() if part in name) for name in names]
     _add_buffer(content, _metadata(about, inputs, VOCABULARY if "files" not in about["tokenizer"] else None))
     _share_scales(content)
+    model = bytes(utils.convert_object_to_bytearray(content))
+    about = {**about, "model": {"bytes": len(model), "sha256": hashlib.sha256(model).hexdigest()}}
     files = {
         **tokenizer,
         LABELS: "".join(label + "\n" for label in labels),
         ABOUT: json.dumps(about, indent=1, ensure_ascii=False),
     }
-    whole = io.BytesIO(bytes(utils.convert_object_to_bytearray(content)))
+    whole = io.BytesIO(model)
     # Stored, not deflated: MediaPipe maps the files and refuses compressed ones. A fixed date: the same bytes again.
     with zipfile.ZipFile(whole, "a", zipfile.ZIP_STORED) as archive:
         for name, text in files.items():
@@ -86,18 +92,24 @@ def read(path):
     """The files of a `.tflite` as texts, by name, with `keras_bert_suite.json` parsed.
 
     Raises:
-        InputError: it is missing, cut off, or was not written by `kbs-export`.
+        InputError: it is missing, cut off, damaged, or was not written by `kbs-export`.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        content = Path(path).read_bytes()
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             files = {name: archive.read(name).decode("utf-8") for name in archive.namelist()}
         files[ABOUT] = json.loads(files[ABOUT])
+        model = files[ABOUT]["model"]
+        whole = hashlib.sha256(content[: model["bytes"]]).hexdigest() == model["sha256"]
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
-    except (zipfile.BadZipFile, KeyError, ValueError):
+    # What zipfile raises of an archive whose bytes were changed.
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, RuntimeError, EOFError, zlib.error):
         raise InputError(
             f"{path} is cut off, or is no file that kbs-export wrote: its metadata are not there."
         ) from None
+    if not whole:
+        raise InputError(f"{path} is damaged: its model is not the one that kbs-export wrote. Fetch it again.")
     return files
 
 
