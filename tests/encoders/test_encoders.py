@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import json
 import math
 
 import keras
@@ -97,30 +98,31 @@ PARAMETERS = {
 }
 
 
-@functools.cache
 def count(preset):
     """Parameters of a preset, from shapes alone: no weights are made.
 
     Blocks from the second on are alike, so deep encoders are counted by their first ones and the difference of one.
     """
     found = keras_bert_suite.presets()[preset]
-    family, arguments = FAMILIES[found["family"]], found["arguments"]
-
-    def exactly(**changes):
-        with keras.StatelessScope(initialize_variables=False):
-            encoder = family(**{**arguments, **changes})
-        # Else the next model that is made would fill these variables too, gigabytes of them.
-        keras.utils.clear_session()
-        return sum(math.prod(variable.shape) for variable in encoder.weights)
-
+    family, arguments = FAMILIES[found["family"]], dict(found["arguments"])
     signature = inspect.signature(family.__init__).parameters
     if "num_layers" not in signature:
-        return exactly()
-    layers = arguments.get("num_layers", signature["num_layers"].default)
+        return exact_count(family, json.dumps(arguments))
+    layers = arguments.pop("num_layers", signature["num_layers"].default)
     if layers <= 3:
-        return exactly()
-    two, three = exactly(num_layers=2), exactly(num_layers=3)
+        return exact_count(family, json.dumps({**arguments, "num_layers": layers}))
+    two, three = (exact_count(family, json.dumps({**arguments, "num_layers": layers})) for layers in (2, 3))
     return two + (layers - 2) * (three - two)
+
+
+@functools.cache
+def exact_count(family, arguments):
+    """Parameters of an encoder with these arguments, as JSON."""
+    with keras.StatelessScope(initialize_variables=False):
+        encoder = family(**json.loads(arguments))
+    # Else the next model that is made would fill these variables too, gigabytes of them.
+    keras.utils.clear_session()
+    return sum(math.prod(variable.shape) for variable in encoder.weights)
 
 
 def test_presets_have_the_published_sizes():
