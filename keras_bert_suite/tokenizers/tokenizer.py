@@ -98,7 +98,7 @@ class Tokenizer:
         self.pad_id, self.unknown_id, self.cls_id, self.sep_id, self.mask_id = (
             ids.get(made.special.get(role)) for role in ("pad", "unknown", "cls", "sep", "mask")
         )
-        self._by_length = {None: self._tokenizer}
+        self._by_length, self._frames = {None: self._tokenizer}, {}
 
     @classmethod
     def from_preset(cls, preset, **settings):
@@ -184,29 +184,49 @@ class Tokenizer:
             A list of lists of `Encoding`, none of them `truncated`.
 
         Raises:
-            InputError: a window has no room for more than the stride.
+            InputError: a window has no room for more than the stride, beside the first text of a pair.
         """
         room = max_length - self._tokenizer.num_special_tokens_to_add(pairs is not None)
         if not 0 <= stride < room:
             raise InputError(
                 f"Received stride={stride}; expected 0 to {room - 1}: a window of {max_length} ids has {room} pieces."
             )
+        if pairs is not None:
+            self._check_room(texts, pairs, room, stride)
         engine = self._of_length(
             max_length, pairs is not None, stride, "only_first" if pairs is None else "only_second"
         )
-        try:
-            found, cut = self._encode(engine, texts, pairs)
-        except Exception as error:
-            raise InputError(
-                f"A first text leaves no room for windows of the second in {max_length} ids: {error}"
-            ) from None
+        found, cut = self._encode(engine, texts, pairs)
         return [
             [
-                dataclasses.replace(self._encoding(window, *texts), truncated=False)
-                for window in (encoding, *encoding.overflowing)
+                dataclasses.replace(made, truncated=False, segment_ids=self._segments(made, pairs is not None))
+                for made in (self._encoding(window, *texts) for window in (encoding, *encoding.overflowing))
             ]
             for encoding, *texts in zip(found, *cut, strict=True)
         ]
+
+    def _check_room(self, texts, pairs, room, stride):
+        """Raises InputError where a first text leaves windows no more than the stride: the library would panic."""
+        special = self._tokenizer.num_special_tokens_to_add(False)
+        sizes = [len(found.ids) - special for found in self._encode(self._tokenizer, texts, None)[0]]
+        for size, pair in zip(sizes, pairs, strict=True):
+            if size + stride < room:
+                continue
+            second = len(self._encode(self._tokenizer, [pair], None)[0][0].ids) - special
+            if size + second > room:
+                raise InputError(
+                    f"A first text has {size} pieces; beside it a window of {room} pieces has no room for more than "
+                    f"the stride of {stride}. Cut the first text, or take longer windows."
+                )
+
+    def _segments(self, encoding, paired):
+        """Segment ids by the frame of a text or a pair: the library gives a template's to the first window alone."""
+        if paired not in self._frames:
+            frame = self._tokenizer.encode("a", "a") if paired else self._tokenizer.encode("a")
+            self._frames[paired] = dict(zip(frame.sequence_ids, frame.type_ids, strict=True))
+        own = self._frames[paired]
+        found = zip(encoding.sequence_ids, encoding.segment_ids, strict=True)
+        return [segment if sequence is None else own[sequence] for sequence, segment in found]
 
     def _encode(self, engine, texts, pairs):
         groups = [[clean(text) for text in group] for group in ((texts,) if pairs is None else (texts, pairs))]

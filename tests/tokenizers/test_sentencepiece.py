@@ -261,3 +261,18 @@ def test_two_models_are_one_too_many(tmp_path):
         write_model(tmp_path / name, UNIGRAM)
     with pytest.raises(InputError, match="holds 2 models, a.model, b.model"):
         Tokenizer.from_preset(tmp_path)
+
+
+def test_windows_of_a_pair_have_the_segments_of_their_frame(tmp_path):
+    write_model(tmp_path / "spiece.model", FAIRSEQ)
+    write_config(tmp_path, tokenizer_class="XLMRobertaTokenizer")
+    windows = Tokenizer.from_preset(tmp_path).windows(["a"], ["b " * 30], 12, 2)[0]
+    # XLM-R has one segment; the library gives 1 to the second text in all windows but the first.
+    assert len(windows) > 2 and not any(any(window.segment_ids) for window in windows)
+
+
+def test_a_first_text_that_leaves_no_room_is_named(tmp_path):
+    tokenizer = Tokenizer.from_preset("kbs_tiny_en")
+    with pytest.raises(InputError, match="A first text has 12 pieces; beside it a window of 17 pieces"):
+        tokenizer.windows(["a b c d e f g h i j k l"], ["a b c d e f g h"], 20, 8)
+    assert len(tokenizer.windows(["a b c d e f g h i j k l"], ["a b"], 20, 8)[0]) == 1
