@@ -6,6 +6,7 @@
 The vocabularies are trained here, on the bundled commands and the texts below; `sentencepiece` makes two of them.
 """
 
+import base64
 import io
 import json
 import random
@@ -313,6 +314,24 @@ def reordered():
     return [point for point, first, last in pairs if first[0] != point or last[-1] != point]
 
 
+def joins(charsmap, after):
+    """The characters that belong to the grapheme of the one before them, or to that of the one behind them.
+
+    Of an ellipsis with an accent, five bytes, the map drops the accent; with one more character in the grapheme it
+    leaves it.
+    """
+    normalizer, between = normalizers.Precompiled(base64.b64decode(charsmap)), "\U00013000"
+    accent = "\u0301"
+    points = [character for character in characters.all_characters() if character != between]
+
+    def accents(texts):
+        return [part.count(accent) for part in normalizer.normalize_str(between.join(texts)).split(between)]
+
+    cluster = "\u2026" + accent
+    beside = accents(cluster + point if after else point + cluster for point in points)
+    return {p for p, alone, count in zip(points, accents(points), beside, strict=True) if count > alone}
+
+
 def unicode_tables(charsmap):
     """What ports need to know of Unicode, as the `tokenizers` library has it."""
     spaces, alone = characters.kinds(pre_tokenizers.BertPreTokenizer())
@@ -341,7 +360,8 @@ def unicode_tables(charsmap):
         "letters": matched(r"\p{L}"),
         "numbers": matched(r"\p{N}"),
         "regex_spaces": matched(r"\s"),
-        "marks": ranges(characters.clusters(charsmap).marks),
+        "marks": flags_of(joins(charsmap, after=True).__contains__),
+        "prepended": flags_of(joins(charsmap, after=False).__contains__),
     }
 
 

@@ -11,12 +11,6 @@ import java.nio.charset.StandardCharsets;
 final class CharacterMap implements Normalizer {
     private static final int SMALL = 6;
     private static final Unicode UNICODE = Unicode.tables();
-    /** First and last code points of Grapheme_Cluster_Break=Prepend, UAX 29. */
-    private static final int[] PREPENDED = {
-        0x600, 0x605, 0x6DD, 0x6DD, 0x70F, 0x70F, 0x890, 0x891, 0x8E2, 0x8E2, 0xD4E, 0xD4E, 0x110BD, 0x110BD, 0x110CD,
-        0x110CD, 0x111C2, 0x111C3, 0x1193F, 0x1193F, 0x11941, 0x11941, 0x11A3A, 0x11A3A, 0x11A84, 0x11A89, 0x11D46,
-        0x11D46,
-    };
 
     private final int[] units;
     private final byte[] content;
@@ -92,7 +86,7 @@ final class CharacterMap implements Normalizer {
 
     private static int graphemeEnd(int[] characters, int start) {
         int end = start;
-        while (end < characters.length && isPrepended(characters[end])) {
+        while (end < characters.length && UNICODE.prepended.contains(characters[end])) {
             end++;
         }
         if (end == characters.length || (end > start && isControl(characters[end]))) {
@@ -108,19 +102,11 @@ final class CharacterMap implements Normalizer {
         return end;
     }
 
-    private static boolean isPrepended(int point) {
-        for (int i = 0; i < PREPENDED.length && PREPENDED[i] <= point; i += 2) {
-            if (point <= PREPENDED[i + 1]) {
-                return true;
-            }
-        }
-        return false;
-    }
-
     /** Whether a character ends graphemes at both sides: what BERT drops, and the ends of lines. */
     private static boolean isControl(int point) {
         return point == '\t' || point == '\n' || point == '\r' || point == 0x2028 || point == 0x2029
-                || (point != 0xFFFD && UNICODE.removed.contains(point) && !UNICODE.marks.contains(point));
+                || (point != 0xFFFD && UNICODE.removed.contains(point) && !UNICODE.marks.contains(point)
+                        && !UNICODE.prepended.contains(point));
     }
 
     /** What the shortest beginning of some characters becomes that is in the map; null where none is. */

@@ -31,6 +31,7 @@ final class Unicode {
     final CodePointSet numbers;
     final CodePointSet regexSpaces;
     final CodePointSet marks;
+    final CodePointSet prepended;
     final CodePointMap lowercase;
     private final CodePointMap canonical;
     private final CodePointMap compatible;
@@ -51,6 +52,7 @@ final class Unicode {
         numbers = CodePointSet.of(tables.list("numbers"));
         regexSpaces = CodePointSet.of(tables.list("regex_spaces"));
         marks = CodePointSet.of(tables.list("marks"));
+        prepended = CodePointSet.of(tables.list("prepended"));
         lowercase = CodePointMap.of(tables.object("lowercase"));
         canonical = CodePointMap.of(tables.object("nfd"));
         compatible = CodePointMap.of(tables.object("nfkd"));
