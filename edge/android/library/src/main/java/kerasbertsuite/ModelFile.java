@@ -4,6 +4,7 @@ import java.io.File;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.util.List;
 import java.util.Map;
@@ -59,9 +60,9 @@ public final class ModelFile {
         return new ModelFile(content, files, about);
     }
 
-    /** The whole file, which the runtime takes as the model. */
+    /** The whole file, which the runtime takes as the model, in the order of bytes that LiteRT wants. */
     public ByteBuffer content() {
-        return content.duplicate().order(content.order());
+        return content.duplicate().order(ByteOrder.nativeOrder());
     }
 
     /** What {@code keras_bert_suite.json} holds. */

@@ -33,7 +33,12 @@ public final class TokenizerFiles {
                     + "; this library reads " + VOCABULARY + " or " + WHOLE + ".");
         }
         String config = files.containsKey(CONFIG) ? files.get(CONFIG) : "{}";
-        return ofWhole(Json.object(files.get(WHOLE), WHOLE), Json.object(config, CONFIG));
+        try {
+            return ofWhole(Json.object(files.get(WHOLE), WHOLE), Json.object(config, CONFIG));
+        } catch (ClassCastException | IndexOutOfBoundsException error) {
+            throw new InputException(WHOLE + " is no tokenizer that this library reads: a step of it is of a form that "
+                    + "the tokenizers library does not write.");
+        }
     }
 
     private static String file(Map<String, String> files, String name) {
