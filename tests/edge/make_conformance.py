@@ -314,22 +314,27 @@ def reordered():
     return [point for point, first, last in pairs if first[0] != point or last[-1] != point]
 
 
-def joins(charsmap, after):
-    """The characters that belong to the grapheme of the one before them, or to that of the one behind them.
+def graphemes(charsmap):
+    """How characters make graphemes: which join the one before, which the one behind, and which neither takes marks.
 
-    Of an ellipsis with an accent, five bytes, the map drops the accent; with one more character in the grapheme it
-    leaves it.
+    Of a grapheme of five bytes, an ellipsis or a joiner with an accent, the map drops the accent; it leaves it where
+    one more character makes the grapheme longer.
     """
     normalizer, between = normalizers.Precompiled(base64.b64decode(charsmap)), "\U00013000"
     accent = "\u0301"
     points = [character for character in characters.all_characters() if character != between]
 
-    def accents(texts):
-        return [part.count(accent) for part in normalizer.normalize_str(between.join(texts)).split(between)]
+    def accents(before, after):
+        text = between.join(before + point + after for point in points)
+        return np.array([part.count(accent) for part in normalizer.normalize_str(text).split(between)])
 
-    cluster = "\u2026" + accent
-    beside = accents(cluster + point if after else point + cluster for point in points)
-    return {p for p, alone, count in zip(points, accents(points), beside, strict=True) if count > alone}
+    alone, ellipsis, joiner = accents("", ""), "\u2026" + accent, "\u200c" + accent
+    found = {
+        "marks": accents(ellipsis, "") > alone,
+        "prepended": accents("", ellipsis) > alone,
+        "controls": accents("", joiner) == alone,
+    }
+    return {name: ranges(_flags([ord(points[i]) for i in np.flatnonzero(are)])) for name, are in found.items()}
 
 
 def unicode_tables(charsmap):
@@ -360,8 +365,7 @@ def unicode_tables(charsmap):
         "letters": matched(r"\p{L}"),
         "numbers": matched(r"\p{N}"),
         "regex_spaces": matched(r"\s"),
-        "marks": flags_of(joins(charsmap, after=True).__contains__),
-        "prepended": flags_of(joins(charsmap, after=False).__contains__),
+        **graphemes(charsmap),
     }
 
 

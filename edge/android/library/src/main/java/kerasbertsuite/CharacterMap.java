@@ -89,24 +89,19 @@ final class CharacterMap implements Normalizer {
         while (end < characters.length && UNICODE.prepended.contains(characters[end])) {
             end++;
         }
-        if (end == characters.length || (end > start && isControl(characters[end]))) {
+        boolean isControl = end < characters.length && UNICODE.controls.contains(characters[end]);
+        if (end == characters.length || (isControl && end > start)) {
             return end;
         }
-        int point = characters[end++];
-        if (isControl(point)) {
-            return point == '\r' && end < characters.length && characters[end] == '\n' ? end + 1 : end;
+        if (isControl) {
+            boolean isLine = characters[end] == '\r' && end + 1 < characters.length && characters[end + 1] == '\n';
+            return isLine ? end + 2 : end + 1;
         }
+        end++;
         while (end < characters.length && UNICODE.marks.contains(characters[end])) {
             end++;
         }
         return end;
-    }
-
-    /** Whether a character ends graphemes at both sides: what BERT drops, and the ends of lines. */
-    private static boolean isControl(int point) {
-        return point == '\t' || point == '\n' || point == '\r' || point == 0x2028 || point == 0x2029
-                || (point != 0xFFFD && UNICODE.removed.contains(point) && !UNICODE.marks.contains(point)
-                        && !UNICODE.prepended.contains(point));
     }
 
     /** What the shortest beginning of some characters becomes that is in the map; null where none is. */

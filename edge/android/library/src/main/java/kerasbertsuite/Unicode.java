@@ -32,6 +32,7 @@ final class Unicode {
     final CodePointSet regexSpaces;
     final CodePointSet marks;
     final CodePointSet prepended;
+    final CodePointSet controls;
     final CodePointMap lowercase;
     private final CodePointMap canonical;
     private final CodePointMap compatible;
@@ -53,6 +54,7 @@ final class Unicode {
         regexSpaces = CodePointSet.of(tables.list("regex_spaces"));
         marks = CodePointSet.of(tables.list("marks"));
         prepended = CodePointSet.of(tables.list("prepended"));
+        controls = CodePointSet.of(tables.list("controls"));
         lowercase = CodePointMap.of(tables.object("lowercase"));
         canonical = CodePointMap.of(tables.object("nfd"));
         compatible = CodePointMap.of(tables.object("nfkd"));
