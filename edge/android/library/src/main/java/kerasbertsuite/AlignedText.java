@@ -133,19 +133,22 @@ final class AlignedText {
             changes[1][size++] = number;
         }
 
-        /** Lets the last character and those of lower classes behind it change places, as canonical order wants it. */
-        void sortLast(int[] classes) {
-            for (int i = size - 1; i > 0 && classes[i - 1] > classes[i]; i--) {
-                swap(classes, i);
-                swap(changes[0], i);
-                swap(changes[1], i);
+        /** Puts the characters from a place on in the order of their classes, equal ones as they are. */
+        void sortFrom(int start, int[] classes) {
+            if (size - start < 2) {
+                return;
             }
-        }
-
-        private static void swap(int[] values, int place) {
-            int value = values[place];
-            values[place] = values[place - 1];
-            values[place - 1] = value;
+            long[] order = new long[size - start];
+            for (int i = 0; i < order.length; i++) {
+                order[i] = (long) classes[start + i] << 32 | i;
+            }
+            Arrays.sort(order);
+            for (int[] row : changes) {
+                int[] before = Arrays.copyOfRange(row, start, size);
+                for (int i = 0; i < order.length; i++) {
+                    row[start + i] = before[(int) order[i]];
+                }
+            }
         }
 
         AlignedText applied(AlignedText old) {

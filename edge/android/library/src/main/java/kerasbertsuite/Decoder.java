@@ -107,8 +107,8 @@ final class Decoder {
 
     private static Map<String, Double> byLabel(List<String> labels, double[] scores) {
         if (labels.size() != scores.length) {
-            throw new InputException(
-                    "The model gave " + scores.length + " scores; expected one for each of " + labels.size() + " labels.");
+            throw new InputException("The model gave " + scores.length + " scores; expected one for each of "
+                    + labels.size() + " labels.");
         }
         Map<String, Double> found = new LinkedHashMap<>();
         for (int i = 0; i < scores.length; i++) {

@@ -69,20 +69,24 @@ final class Normalizers {
     static AlignedText decomposed(AlignedText text, boolean compatibility) {
         AlignedText.Changes changes = new AlignedText.Changes(text.length());
         int[] classes = new int[text.length()];
+        int run = 0;
         for (int point : text.characters) {
             int[] parts = UNICODE.decomposition(point, compatibility);
             int count = parts == null ? 1 : parts.length;
             for (int i = 0; i < count; i++) {
                 int part = parts == null ? point : parts[i];
+                int number = UNICODE.combiningClass(part);
                 int size = changes.size();
-                changes.add(part, i == 0 ? 0 : 1);
-                classes = size < classes.length ? classes : Arrays.copyOf(classes, size * 2 + 8);
-                classes[size] = UNICODE.combiningClass(part);
-                if (classes[size] != 0) {
-                    changes.sortLast(classes);
+                if (number == 0) {
+                    changes.sortFrom(run, classes);
+                    run = size + 1;
                 }
+                classes = size < classes.length ? classes : Arrays.copyOf(classes, size * 2 + 8);
+                classes[size] = number;
+                changes.add(part, i == 0 ? 0 : 1);
             }
         }
+        changes.sortFrom(run, classes);
         return changes.applied(text);
     }
 

@@ -102,7 +102,7 @@ final class Unicode {
         static final Unicode TABLES = new Unicode(Json.object(read(), "unicode.json"));
 
         private static String read() {
-            try (InputStream stream = Unicode.class.getResourceAsStream("unicode.json")) {
+            try (InputStream stream = Unicode.class.getResourceAsStream("/kerasbertsuite/unicode.json")) {
                 if (stream == null) {
                     throw new IllegalStateException("The library lacks its resource kerasbertsuite/unicode.json.");
                 }
