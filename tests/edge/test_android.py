@@ -137,6 +137,8 @@ def test_files(classes, tmp_path):
         "unknown_step": model_file(unknown, {"tokenizer.json": json.dumps(steps)}),
         "without_files": model_file(unknown, {"vocab.json": "{}"}),
     }
+    cuts = {f"cut_{size}": content[:size] for size in range(1, len(content), len(content) // 20)}
+    contents.update(cuts)
     for name, data in contents.items():
         (tmp_path / name).write_bytes(data)
     text = "Wake me in Lisbon 👍🏽 at 6:45"
@@ -148,7 +150,7 @@ def test_files(classes, tmp_path):
     assert found["whole"] == f"classification serving_length_16 serving_default {ids} alarm 1.0"
     broken = "is cut off, or is no file that kbs-export wrote: its metadata are not there."
     # A changed vocabulary is told by its checksum.
-    for name in ("cut_off", "cut_in_front", "changed", "other", "empty"):
+    for name in ("cut_off", "cut_in_front", "changed", "other", "empty", *cuts):
         assert found[name] == f"error: {name} {broken}"
     assert found["newer"] == "error: newer has metadata of version 2; this library reads version 1."
     assert found["unknown_step"].startswith(

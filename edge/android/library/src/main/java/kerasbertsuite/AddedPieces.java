@@ -96,22 +96,10 @@ final class AddedPieces {
         }
         for (Piece piece : same) {
             boolean isLonger = longest == null || piece.content.length > longest.content.length;
-            if (isLonger && matches(piece.content, characters, place)) {
+            if (isLonger && CodePoints.startsWith(characters, place, piece.content)) {
                 longest = piece;
             }
         }
         return longest;
-    }
-
-    private static boolean matches(int[] content, int[] characters, int place) {
-        if (place + content.length > characters.length) {
-            return false;
-        }
-        for (int i = 0; i < content.length; i++) {
-            if (characters[place + i] != content[i]) {
-                return false;
-            }
-        }
-        return true;
     }
 }

@@ -2,7 +2,7 @@ package kerasbertsuite;
 
 /** Rows as the padded arrays that a model takes. */
 public final class Batch {
-    /** The ids, `(rows, length)`. */
+    /** The ids, a row for each encoding. */
     public final int[][] tokenIds;
     /** 1 for a real id, 0 for padding. */
     public final int[][] paddingMask;

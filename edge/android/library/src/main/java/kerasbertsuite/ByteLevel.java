@@ -71,7 +71,7 @@ final class ByteLevel implements PreTokenizer {
     private static int end(int[] characters, int start) {
         if (characters[start] == '\'') {
             for (int[] letters : CONTRACTIONS) {
-                if (follow(characters, start + 1, letters)) {
+                if (CodePoints.startsWith(characters, start + 1, letters)) {
                     return start + 1 + letters.length;
                 }
             }
@@ -95,18 +95,6 @@ final class ByteLevel implements PreTokenizer {
             end++;
         }
         return end < characters.length && end > start + 1 ? end - 1 : end;
-    }
-
-    private static boolean follow(int[] characters, int at, int[] letters) {
-        if (at + letters.length > characters.length) {
-            return false;
-        }
-        for (int i = 0; i < letters.length; i++) {
-            if (characters[at + i] != letters[i]) {
-                return false;
-            }
-        }
-        return true;
     }
 
     private enum Kind {

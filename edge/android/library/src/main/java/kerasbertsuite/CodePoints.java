@@ -24,6 +24,19 @@ public final class CodePoints {
         return point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
     }
 
+    /** Whether others stand at a place of a text. */
+    static boolean startsWith(int[] text, int place, int[] wanted) {
+        if (place + wanted.length > text.length) {
+            return false;
+        }
+        for (int i = 0; i < wanted.length; i++) {
+            if (text[place + i] != wanted[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /**
      * An offset as an index of a Java string.
      *

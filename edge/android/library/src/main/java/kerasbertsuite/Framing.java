@@ -60,7 +60,7 @@ final class Framing {
         return of(single, pair);
     }
 
-    /** A `cls` before, a `sep` behind each text, and {@code between} the texts of a pair. */
+    /** A {@code cls} before, a {@code sep} behind each text, and {@code between} the texts of a pair. */
     static Framing around(int cls, int sep, int[] between, int secondSegment) {
         List<Part> single = new ArrayList<>();
         single.add(Part.special(0, cls));

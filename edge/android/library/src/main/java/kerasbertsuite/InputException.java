@@ -4,6 +4,7 @@ package kerasbertsuite;
 public final class InputException extends IllegalArgumentException {
     private static final long serialVersionUID = 1L;
 
+    /** The error with its one line. */
     public InputException(String message) {
         super(message);
     }

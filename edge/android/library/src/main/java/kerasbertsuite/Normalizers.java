@@ -115,7 +115,7 @@ final class Normalizers {
         return text -> {
             AlignedText.Builder made = new AlignedText.Builder(text);
             for (int i = 0; i < text.length(); i++) {
-                if (startsWith(text.characters, i, wanted)) {
+                if (CodePoints.startsWith(text.characters, i, wanted)) {
                     i += wanted.length - 1;
                     made.addAll(content, i);
                 } else {
@@ -140,17 +140,5 @@ final class Normalizers {
             }
             return made.build();
         };
-    }
-
-    private static boolean startsWith(int[] characters, int at, int[] wanted) {
-        if (at + wanted.length > characters.length) {
-            return false;
-        }
-        for (int i = 0; i < wanted.length; i++) {
-            if (characters[at + i] != wanted[i]) {
-                return false;
-            }
-        }
-        return true;
     }
 }

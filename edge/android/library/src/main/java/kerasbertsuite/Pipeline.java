@@ -59,6 +59,10 @@ public final class Pipeline {
         int length = lengthFor(row.size());
         int start = tokenizer.start(row, length);
         Map<String, Output> found = model.run(tokenizer.arrays(Collections.singletonList(row), length));
+        if (!found.keySet().containsAll(task.outputs())) {
+            throw new InputException("The model gives " + found.keySet() + "; expected " + task.outputs() + ", the outputs"
+                    + " of the task " + task.name() + ".");
+        }
         Map<String, Output> outputs = new HashMap<>();
         for (Map.Entry<String, Output> entry : found.entrySet()) {
             boolean isOfTokens = task.isOfTokens(entry.getKey());

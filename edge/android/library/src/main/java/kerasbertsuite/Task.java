@@ -1,5 +1,7 @@
 package kerasbertsuite;
 
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 
 /** What a model was trained for, as {@code keras_bert_suite.json} says under {@code task}. */
@@ -10,8 +12,10 @@ public final class Task {
         this.config = config;
     }
 
-    /** One of {@code classification token_classification intent_slots question_answering multiple_choice ranking
-     * similarity}. */
+    /**
+     * Its name: {@code classification token_classification intent_slots question_answering multiple_choice ranking} or
+     * {@code similarity}.
+     */
     public String name() {
         return config.string("name");
     }
@@ -56,6 +60,20 @@ public final class Task {
 
     double nullThreshold() {
         return config.number("null_threshold");
+    }
+
+    /** The outputs that answers are made of; a model may give more. */
+    List<String> outputs() {
+        switch (name()) {
+            case "intent_slots":
+                return Arrays.asList("scores", "tag_scores");
+            case "question_answering":
+                return Arrays.asList("start_scores", "end_scores");
+            case "similarity":
+                return Collections.singletonList("embedding");
+            default:
+                return Collections.singletonList("scores");
+        }
     }
 
     /** Whether an output has an axis of the row's ids. */

@@ -26,6 +26,9 @@ class MainActivity : Activity() {
     private lateinit var result: TextView
     private lateinit var latency: TextView
 
+    // What the text is now: of a text that has changed since, nothing is asked.
+    @Volatile private var newest = ""
+
     // Of the worker's thread alone.
     private var model: LiteRtModel? = null
     private var pipeline: Pipeline? = null
@@ -89,13 +92,14 @@ class MainActivity : Activity() {
 
     /** Asks the model of a text, and shows the answer where the text is still that. */
     private fun ask(asked: String) {
+        newest = asked
         worker.execute {
-            val ready = pipeline ?: return@execute
+            val ready = pipeline?.takeIf { newest == asked } ?: return@execute
             val start = System.nanoTime()
             val answer = ready.answer(asked)
             val milliseconds = (System.nanoTime() - start) / 1e6
             runOnUiThread {
-                if (text.text.toString() == asked) {
+                if (newest == asked) {
                     show(answer, asked, milliseconds)
                 }
             }
