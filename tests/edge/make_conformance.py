@@ -6,6 +6,7 @@
 The vocabularies are trained here, on the bundled commands and the texts below; `sentencepiece` makes two of them.
 """
 
+import base64
 import io
 import json
 import random
@@ -302,6 +303,40 @@ def matched(pattern):
     return flags_of(lambda character: not remove.normalize_str(character))
 
 
+def reordered():
+    """The characters that the library puts in canonical order; of those added to Unicode late it knows no class."""
+    lowest, highest = "\u0334", "\u0345"  # of the classes 1 and 240
+    between = "\U00013000"
+    points = [character for character in characters.all_characters() if unicodedata.combining(character)]
+    text = between.join(f"{point}{lowest}{between}{highest}{point}" for point in points)
+    found = normalizers.NFD().normalize_str(text).split(between)
+    pairs = zip(points, found[::2], found[1::2], strict=True)
+    return [point for point, first, last in pairs if first[0] != point or last[-1] != point]
+
+
+def graphemes(charsmap):
+    """How characters make graphemes: which join the one before, which the one behind, and which neither takes marks.
+
+    Of a grapheme of five bytes, an ellipsis or a joiner with an accent, the map drops the accent; it leaves it where
+    one more character makes the grapheme longer.
+    """
+    normalizer, between = normalizers.Precompiled(base64.b64decode(charsmap)), "\U00013000"
+    accent = "\u0301"
+    points = [character for character in characters.all_characters() if character != between]
+
+    def accents(before, after):
+        text = between.join(before + point + after for point in points)
+        return np.array([part.count(accent) for part in normalizer.normalize_str(text).split(between)])
+
+    alone, ellipsis, joiner = accents("", ""), "\u2026" + accent, "\u200c" + accent
+    found = {
+        "marks": accents(ellipsis, "") > alone,
+        "prepended": accents("", ellipsis) > alone,
+        "controls": accents("", joiner) == alone,
+    }
+    return {name: ranges(_flags([ord(points[i]) for i in np.flatnonzero(are)])) for name, are in found.items()}
+
+
 def unicode_tables(charsmap):
     """What ports need to know of Unicode, as the `tokenizers` library has it."""
     spaces, alone = characters.kinds(pre_tokenizers.BertPreTokenizer())
@@ -310,9 +345,8 @@ def unicode_tables(charsmap):
     made = characters.Replacements.of(cleaned)
     padded = characters.Replacements.of(chinese)
     classes = {}
-    for character in characters.all_characters():
-        if number := unicodedata.combining(character):
-            classes.setdefault(str(number), []).append(ord(character))
+    for character in reordered():
+        classes.setdefault(str(unicodedata.combining(character)), []).append(ord(character))
     return {
         "version": VERSION,
         "lowercase": changed(normalizers.Lowercase()),
@@ -320,6 +354,7 @@ def unicode_tables(charsmap):
         "nfkd": changed(normalizers.NFKD()),
         "combining": {number: ranges(_flags(points)) for number, points in sorted(classes.items())},
         "nonspacing": removed_by(normalizers.StripAccents()),
+        "accents": removed_by(normalizers.BertNormalizer(False, False, True, False)),
         "removed": removed_by(cleaned),
         "spaces": ranges([row > 0 and made.texts[row] == " " for row in made.rows] | _flags([32])),
         "white": ranges(characters.kinds(pre_tokenizers.WhitespaceSplit())[0]),
@@ -330,7 +365,7 @@ def unicode_tables(charsmap):
         "letters": matched(r"\p{L}"),
         "numbers": matched(r"\p{N}"),
         "regex_spaces": matched(r"\s"),
-        "marks": ranges(characters.clusters(charsmap).marks),
+        **graphemes(charsmap),
     }
 
 
