@@ -320,6 +320,7 @@ def unicode_tables(charsmap):
         "nfkd": changed(normalizers.NFKD()),
         "combining": {number: ranges(_flags(points)) for number, points in sorted(classes.items())},
         "nonspacing": removed_by(normalizers.StripAccents()),
+        "accents": removed_by(normalizers.BertNormalizer(False, False, True, False)),
         "removed": removed_by(cleaned),
         "spaces": ranges([row > 0 and made.texts[row] == " " for row in made.rows] | _flags([32])),
         "white": ranges(characters.kinds(pre_tokenizers.WhitespaceSplit())[0]),
