@@ -6,6 +6,7 @@
 The vocabularies are trained here, on the bundled commands and the texts below; `sentencepiece` makes two of them.
 """
 
+import base64
 import io
 import json
 import random
@@ -302,6 +303,18 @@ def matched(pattern):
     return flags_of(lambda character: not remove.normalize_str(character))
 
 
+def is_ordered(character):
+    """Whether the library puts a mark in canonical order; its version of Unicode is older than Python's."""
+    order = normalizers.NFD().normalize_str
+    return any(order(pair) != pair for pair in (f"{character}\u0334", f"\u0301{character}"))
+
+
+def is_prepended(normalizer):
+    """Tells whether a character belongs to the grapheme of the one after it: that one's mark is then kept, as the
+    grapheme is too long to be looked up as a whole."""
+    return lambda character: normalizer.normalize_str(f"{character}\ufb01\u0327").endswith("\u0327")
+
+
 def unicode_tables(charsmap):
     """What ports need to know of Unicode, as the `tokenizers` library has it."""
     spaces, alone = characters.kinds(pre_tokenizers.BertPreTokenizer())
@@ -311,7 +324,8 @@ def unicode_tables(charsmap):
     padded = characters.Replacements.of(chinese)
     classes = {}
     for character in characters.all_characters():
-        if number := unicodedata.combining(character):
+        number = unicodedata.combining(character)
+        if number and is_ordered(character):
             classes.setdefault(str(number), []).append(ord(character))
     return {
         "version": VERSION,
@@ -332,6 +346,7 @@ def unicode_tables(charsmap):
         "numbers": matched(r"\p{N}"),
         "regex_spaces": matched(r"\s"),
         "marks": ranges(characters.clusters(charsmap).marks),
+        "prepended": flags_of(is_prepended(normalizers.Precompiled(base64.b64decode(charsmap)))),
     }
 
 

@@ -95,8 +95,10 @@ export class Charsmap {
   endOfGrapheme(points, start) {
     const first = points[start];
     if (first === CARRIAGE_RETURN && points[start + 1] === LINE_FEED) return start + 2;
-    let end = start + 1;
-    if (this.isControl(first)) return end;
+    if (this.isControl(first)) return start + 1;
+    let end = start;
+    while (end < points.length && this.unicode.has(points[end], IN.prepended)) end++;
+    if (end === start || (end < points.length && !this.isControl(points[end]))) end++;
     while (end < points.length && this.unicode.has(points[end], IN.marks)) end++;
     return end;
   }
@@ -104,7 +106,7 @@ export class Charsmap {
   /** Whether marks after a character are graphemes of their own. */
   isControl(point) {
     if (SEPARATORS.has(point)) return true;
-    return point !== REPLACEMENT && this.unicode.has(point, IN.removed) && !this.unicode.has(point, IN.marks);
+    return point !== REPLACEMENT && this.unicode.has(point, IN.removed) && !this.unicode.has(point, IN.marks | IN.prepended);
   }
 }
 

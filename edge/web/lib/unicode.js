@@ -8,7 +8,7 @@ import { codePoints } from "./text.js";
 
 const SETS = [
   "nonspacing", "accents", "removed", "spaces", "white", "blank", "alone", "chinese", "words", "letters", "numbers",
-  "regex_spaces", "marks",
+  "regex_spaces", "marks", "prepended",
 ];
 const CODE_POINTS = 0x110000;
 const HANGUL = { first: 0xac00, count: 11172, lead: 0x1100, vowel: 0x1161, tail: 0x11a7, vowels: 21, tails: 28 };
