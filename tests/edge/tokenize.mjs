@@ -1,12 +1,11 @@
 /**
  * Encodes texts with the modules of edge/web, for tests that compare them with Python: JSON from standard input,
- * `{tokenizer, files, unicode, texts}`, to JSON on standard output, a list of `{ids, offsets}`.
+ * `{tokenizer, files, unicode, cases}`, each case `[text, pair, max_length]`, to a list of encodings on standard output.
  */
 import { readFileSync } from "node:fs";
 import { Tokenizer } from "../../edge/web/lib/tokenizer.js";
 import { Unicode } from "../../edge/web/lib/unicode.js";
 
-const { tokenizer, files, unicode, texts } = JSON.parse(readFileSync(0, "utf8"));
+const { tokenizer, files, unicode, cases } = JSON.parse(readFileSync(0, "utf8"));
 const made = new Tokenizer(tokenizer, files, new Unicode(unicode));
-const found = texts.map((text) => made.encode(text)).map(({ ids, offsets, words }) => ({ ids, offsets, words }));
-process.stdout.write(JSON.stringify(found));
+process.stdout.write(JSON.stringify(cases.map((given) => made.encode(...given))));
