@@ -1,8 +1,8 @@
 """A headless Chromium for tests, driven by its DevTools protocol over a pipe: no driver and no WebSocket is needed.
 
-    with Browser(folder) as browser:
-        browser.open("http://127.0.0.1:8000/")
-        browser.evaluate("document.title")
+with Browser(folder) as browser:
+    browser.open("http://127.0.0.1:8000/")
+    browser.evaluate("document.title")
 """
 
 import fcntl
@@ -129,7 +129,9 @@ class Browser:
 
     def set_offline(self, offline):
         """Takes the page's network away, or gives it back."""
-        self.call("Network.emulateNetworkConditions", offline=offline, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+        self.call(
+            "Network.emulateNetworkConditions", offline=offline, latency=0, downloadThroughput=-1, uploadThroughput=-1
+        )
 
     def requests(self):
         """The addresses of all that the page has asked for."""
