@@ -15,9 +15,9 @@ const LINES = { name: "choices", label: "Candidates, one a line", rows: 5 };
 // What each task is asked, field by field.
 const FIELDS = {
   classification: [TEXT, { name: "pair", label: "Second text, of a model of pairs", rows: 1 }],
-  token_classification: [{ ...TEXT, rows: 5 }],
+  token_classification: [{ ...TEXT, rows: 4 }],
   intent_slots: [TEXT],
-  question_answering: [{ ...TEXT, label: "Question", rows: 1 }, { name: "pair", label: "Passage", rows: 8 }],
+  question_answering: [{ ...TEXT, label: "Question", rows: 1 }, { name: "pair", label: "Passage", rows: 6 }],
   multiple_choice: [TEXT, { ...LINES, label: "Choices, one a line" }],
   ranking: [{ ...TEXT, label: "Query", rows: 1 }, LINES],
   similarity: [{ ...TEXT, rows: 1 }, LINES],
@@ -157,7 +157,7 @@ const SHOW = {
   },
   token_classification: ({ entities }, { text }) => [
     highlighted(text, entities),
-    element("p", entities.length ? "" : "No entities.", { class: "note" }),
+    ...(entities.length ? [] : [element("p", "No entities.", { class: "note" })]),
   ],
   intent_slots: ({ label, scores, entities }, { text }) => [
     heading(label), highlighted(text, entities), scoresOf(scores, [label]),

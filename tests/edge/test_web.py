@@ -18,8 +18,10 @@ from keras_bert_suite.data import assistant_commands
 from keras_bert_suite.edge import export, metadata, pipeline
 from keras_bert_suite.tasks import saved, task_class
 from keras_bert_suite.tasks.task import from_settings
+from keras_bert_suite.tasks.token_classification import TokenClassification
 from tests.edge import browser as browsers
 from tests.edge.test_conformance import FOLDER, TOKENIZERS, tokenizer_of, vectors
+from tests.edge.test_tokenizers import xlnet
 from tests.tasks.test_every_task import FILES
 
 WEB = FOLDER.parent / "web"
@@ -136,7 +138,7 @@ def test_what_is_not_known_is_refused(path, value, message):
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Two files of models with random heads: `classification` and, of long texts by windows, `token_classification`."""
+    """Files of models with random heads, by name; `token_classification` reads long texts by windows."""
     folder, found = tmp_path_factory.mktemp("models"), {}
     for name, settings in (("classification", []), ("token_classification", ["stride=8"])):
         keras.utils.set_random_seed(1)
@@ -150,6 +152,12 @@ def models(tmp_path_factory):
                 weight.assign(keras.ops.multiply(weight, 20.0))
         found[name] = folder / f"{name}.tflite"
         export.export(trained, found[name], "none", [24, 48])
+    # Padded on the left, with a tokenizer.json.
+    tokenizer, encoder = xlnet(folder)
+    task = TokenClassification(["O", "B-person", "I-person"])
+    trained = saved.TaskModel(encoder, task.build(encoder, 0.0), task, tokenizer, 40)
+    found["xlnet"] = folder / "xlnet.tflite"
+    export.export(trained, found["xlnet"], "none", [24, 40])
     return found
 
 
@@ -224,7 +232,7 @@ def check_answers(found, expected):
 
 
 @needs_browser
-@pytest.mark.parametrize("name", ["classification", "token_classification"])
+@pytest.mark.parametrize("name", ["classification", "token_classification", "xlnet"])
 def test_page_answers_as_python_and_asks_nobody(name, models, origin, browser):
     given = texts()
     expected = pipeline.load(models[name]).predict([(text,) for text in given])
@@ -233,7 +241,7 @@ def test_page_answers_as_python_and_asks_nobody(name, models, origin, browser):
     else:
         browser.open(f"{origin}/")
         browser.choose_file("#model", models[name])
-    assert browser.evaluate(LOADED).startswith(f"{name}.tflite: {name.replace('_', ' ')}")
+    assert browser.evaluate(LOADED).startswith(f"{name}.tflite: ")
     loaded = len(browser.requests())
     found = browser.evaluate(f"{TYPE}({json.dumps(given)})")
     check_answers(found["answers"], expected)
@@ -266,13 +274,16 @@ def test_files_that_are_none_are_refused_in_one_line(models, origin, browser, tm
     with zipfile.ZipFile(tmp_path / "version.tflite", "w") as archive:
         archive.writestr(metadata.ABOUT, json.dumps({**files[metadata.ABOUT], "version": 2}))
     with zipfile.ZipFile(tmp_path / "other.tflite", "w") as archive:
-        archive.writestr(metadata.ABOUT, json.dumps(files[metadata.ABOUT]))
+        archive.writestr(metadata.ABOUT, json.dumps({**files[metadata.ABOUT], "model": None}))
         archive.writestr(metadata.VOCABULARY, files[metadata.VOCABULARY])
+    with zipfile.ZipFile(tmp_path / "damaged.tflite", "w") as archive:
+        archive.writestr(metadata.ABOUT, json.dumps({**files[metadata.ABOUT], "model": {"bytes": 8, "sha256": "0"}}))
     for name, message in {
         "cut": "cut.tflite is cut off, or is no file that kbs-export wrote",
         "text": "text.tflite is cut off, or is no file that kbs-export wrote",
         "empty": "empty.tflite is cut off, or is no file that kbs-export wrote",
         "version": "version.tflite has metadata of version 2; expected version 1",
+        "damaged": "damaged.tflite is damaged: its model is not the one that kbs-export wrote",
         "other": "other.tflite is no TFLite model that runs here",
     }.items():
         browser.open(f"{origin}/")

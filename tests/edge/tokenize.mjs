@@ -1,6 +1,8 @@
 /**
- * Encodes texts with the modules of edge/web, for tests that compare them with Python: JSON from standard input,
- * `{tokenizer, files, unicode, cases}`, each case `[text, pair, max_length]`, to a list of encodings on standard output.
+ * Encodes texts with the modules of edge/web, for tests that compare them with Python.
+ *
+ * Reads JSON from standard input, `{tokenizer, files, unicode, cases}`, each case `[text, pair, max_length]`, and
+ * writes a list of encodings to standard output.
  */
 import { readFileSync } from "node:fs";
 import { Tokenizer } from "../../edge/web/lib/tokenizer.js";

@@ -90,7 +90,7 @@ function crc32(bytes) {
 
 /** Checks the model against its SHA-256, where the file says it and the page may compute it (not over plain HTTP). */
 async function checkModel(about, content, name) {
-  if (about.model === undefined || globalThis.crypto?.subtle === undefined) return;
+  if (!about.model || globalThis.crypto?.subtle === undefined) return;
   const digest = await crypto.subtle.digest("SHA-256", content.subarray(0, about.model.bytes));
   const found = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
   if (found !== about.model.sha256) {

@@ -106,7 +106,8 @@ export class Charsmap {
   /** Whether marks after a character are graphemes of their own. */
   isControl(point) {
     if (SEPARATORS.has(point)) return true;
-    return point !== REPLACEMENT && this.unicode.has(point, IN.removed) && !this.unicode.has(point, IN.marks | IN.prepended);
+    const joins = this.unicode.has(point, IN.marks | IN.prepended);
+    return point !== REPLACEMENT && this.unicode.has(point, IN.removed) && !joins;
   }
 }
 

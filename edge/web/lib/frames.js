@@ -29,7 +29,8 @@ const MAKERS = {
           ? [of(Sequence.id === "A" ? 0 : 1, Sequence.type_id)]
           : state.special_tokens[SpecialToken.id].ids.map((id) => ({ id, segment: SpecialToken.type_id })),
       );
-    return { single: template(state.single), pair: template(state.pair), trims: false, prefix: false, isTemplate: true };
+    const [single, pair] = [template(state.single), template(state.pair)];
+    return { single, pair, trims: false, prefix: false, isTemplate: true };
   },
   BertProcessing: ({ cls, sep }) => {
     const special = ([, id], segment) => ({ id, segment });

@@ -8,6 +8,10 @@ import { InputError } from "./errors.js";
 import { BYTES } from "./pre_tokenizers.js";
 import { textOf } from "./text.js";
 
+// Settings of BPE that no byte-level family has.
+const OTHER_BPE = [
+  "dropout", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges",
+];
 // By how much an unknown character scores worse than the worst piece.
 const UNKNOWN_PENALTY = 10;
 
@@ -57,8 +61,7 @@ class WordPiece {
 /** Pairs of pieces are merged, the pair that was learned first before all others, of equals the leftmost. */
 class ByteLevelBpe {
   constructor(state) {
-    const odd = ["dropout", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges"];
-    const set = odd.find((name) => state[name]);
+    const set = OTHER_BPE.find((name) => state[name]);
     if (set !== undefined) {
       throw new InputError(`tokenizer.json has BPE with ${set} ${JSON.stringify(state[set])}; expected none.`);
     }

@@ -57,7 +57,7 @@ const MAKERS = {
     const content = codePoints(state.content);
     if (state.pattern.String) {
       const wanted = codePoints(state.pattern.String);
-      return (text) => text.replaceRanges(found(text.points, wanted), content);
+      return (text) => text.replaceRanges(placesOf(text.points, wanted), content);
     }
     if (state.pattern.Regex === SPACES) return (text) => text.replaceRanges(runsOfSpaces(text.points), content);
     throw new InputError(
@@ -80,7 +80,7 @@ function decompose(text, unicode, name) {
   const made = [];
   let marks = [];
   const settle = () => {
-    made.push(...marks.sort((a, b) => unicode.classOf(a[0]) - unicode.classOf(b[0])));
+    for (const mark of marks.sort((a, b) => unicode.classOf(a[0]) - unicode.classOf(b[0]))) made.push(mark);
     marks = [];
   };
   for (const point of text.points) {
@@ -93,7 +93,7 @@ function decompose(text, unicode, name) {
   text.transform(made);
 }
 
-function found(points, wanted) {
+function placesOf(points, wanted) {
   const ranges = [];
   for (let i = 0; i + wanted.length <= points.length; ) {
     if (wanted.every((point, j) => points[i + j] === point)) {

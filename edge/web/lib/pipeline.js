@@ -17,11 +17,16 @@ const TASKS = [
 ];
 
 /**
+ * What a model gives, in the order of its axes, of which the first is 1.
+ * @typedef {{data: Float32Array, shape: number[]}} Output
+ */
+
+/**
  * What runs a model.
  * @typedef {object} Runtime
  * @property {number[]} lengths the lengths of the rows that its signatures take, ascending.
- * @property {(arrays: Record<string, Int32Array>) => Promise<Record<string, {data: Float32Array, shape: number[]}>>} run
- *     what the model gives for one row, by output's name; the first axis of each shape is 1.
+ * @property {(arrays: Record<string, Int32Array>) => Promise<Record<string, Output>>} run what the model gives for one
+ *     row, by output's name.
  * @property {() => void} close gives its memory back.
  */
 
@@ -78,7 +83,10 @@ export class Pipeline {
     for (const [name, { data, shape }] of Object.entries(found)) {
       if (!ofTokens.includes(name)) outputs[name] = data;
       else if (shape.length < 3) outputs[name] = data.subarray(start, start + count);
-      else outputs[name] = encoding.ids.map((_, i) => data.subarray((start + i) * shape[2], (start + i + 1) * shape[2]));
+      else {
+        const [, , labels] = shape;
+        outputs[name] = encoding.ids.map((_, i) => data.subarray((start + i) * labels, (start + i + 1) * labels));
+      }
     }
     return outputs;
   }

@@ -41,8 +41,8 @@ const MAKERS = {
     const steps = state.pretokenizers.map((step) => preTokenizer(step, unicode));
     return (text) => steps.reduce((parts, step) => parts.flatMap(step), [text]);
   },
-  BertPreTokenizer: (_, unicode) => (text) => cut(text, (point) => unicode.has(point, IN.white), (point) => unicode.has(point, IN.alone)),
-  WhitespaceSplit: (_, unicode) => (text) => cut(text, (point) => unicode.has(point, IN.white), () => false),
+  BertPreTokenizer: (_, unicode) => (text) => cut(text, unicode, IN.alone),
+  WhitespaceSplit: (_, unicode) => (text) => cut(text, unicode, 0),
   Metaspace: (state) => {
     const mark = state.replacement.codePointAt(0);
     const scheme = state.prepend_scheme ?? (state.add_prefix_space === false ? "never" : "always");
@@ -69,8 +69,8 @@ const MAKERS = {
   },
 };
 
-/** Cuts a text at characters that are dropped, and around those that are alone. */
-function cut(text, isDropped, isAlone) {
+/** Cuts a text at spaces, which are dropped, and around the characters of sets. */
+function cut(text, unicode, around) {
   const parts = [];
   let start = 0;
   const close = (end) => {
@@ -78,10 +78,10 @@ function cut(text, isDropped, isAlone) {
     start = end;
   };
   text.points.forEach((point, i) => {
-    if (isDropped(point)) {
+    if (unicode.has(point, IN.white)) {
       close(i);
       start = i + 1;
-    } else if (isAlone(point)) {
+    } else if (unicode.has(point, around)) {
       close(i);
       close(i + 1);
     }
