@@ -28,6 +28,8 @@ const OPTIONAL = { classification: ["pair"] };
 const page = Object.fromEntries(
   ["model", "about", "error", "form", "answer", "latency"].map((id) => [id, document.getElementById(id)]),
 );
+// The colour of each kind of entity that was shown, by its label: a kind keeps its colour while one types.
+const colours = new Map();
 let pipeline = null;
 let answering = null;
 let isChanged = false;
@@ -71,6 +73,7 @@ async function load(content, name) {
   const size = (content.length / 1e6).toFixed(1);
   page.about.textContent =
     `${name}: ${task.name.replaceAll("_", " ")}, ${size} MB, ${about.quantization}, up to ${maxLength} ids a row.`;
+  colours.clear();
   ask(task.name);
   await refresh();
 }
@@ -164,7 +167,7 @@ const SHOW = {
   ],
   question_answering: ({ answer, start, end, score, answers }, { pair }) => [
     heading(answer || "The passage has no answer."),
-    highlighted(pair, answer ? [{ label: score.toFixed(3), start, end }] : []),
+    highlighted(pair, answer ? [{ label: "answer", start, end, score }] : []),
     scoresOf(answers.map((one) => [one.answer, one.score]), []),
   ],
   multiple_choice: ({ choice, scores }, { choices }) => [
@@ -207,17 +210,13 @@ function scoresOf(scores, best) {
 /** A text with its entities marked, each with its label. */
 function highlighted(text, entities) {
   const unit = toUtf16(text);
-  const labels = pipeline.task.tags ?? pipeline.task.labels ?? [];
-  const kinds = [...new Set(labels.filter((tag) => tag.includes("-")).map((tag) => tag.slice(2)))];
   const parts = [];
   let done = 0;
   for (const { label, start, end, score } of entities) {
-    const colour = Math.max(kinds.indexOf(label), 0) % TAG_COLOURS;
-    const title = score === undefined ? label : `${label}, ${score.toFixed(3)}`;
-    parts.push(
-      text.slice(unit(done), unit(start)),
-      element("mark", [text.slice(unit(start), unit(end)), element("small", label)], { class: `tag-${colour}`, title }),
-    );
+    if (!colours.has(label)) colours.set(label, colours.size % TAG_COLOURS);
+    const content = [text.slice(unit(start), unit(end)), element("small", label)];
+    const attributes = { class: `tag-${colours.get(label)}`, title: `${label}, ${score.toFixed(3)}` };
+    parts.push(text.slice(unit(done), unit(start)), element("mark", content, attributes));
     done = end;
   }
   return element("p", [...parts, text.slice(unit(done))], { class: "text" });

@@ -138,6 +138,7 @@ export class Tokenizer {
   }
 
   piecesOf(text) {
+    if (typeof text !== "string") throw new InputError(`Received a text of type ${typeof text}; expected a string.`);
     const points = codePoints(text).map((point) => (point >= 0xd800 && point < 0xe000 ? REPLACEMENT : point));
     const found = [];
     let word = 0;
