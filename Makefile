@@ -47,10 +47,16 @@ $(JAX)/.done: constraints.txt setup.cfg
 	$(JAX)/bin/python -m pip install -q --no-deps -e .
 	touch $@
 
+edge-web: edge/web/node_modules/.done  ## the runtime of edge/web, by npm
+
+edge/web/node_modules/.done: edge/web/package.json edge/web/package-lock.json edge/conformance/unicode.json
+	cd edge/web && npm ci --no-fund --no-audit
+	touch $@
+
 check: install  ## ruff, formatting not included
 	$(RUN)/ruff check .
 
 bench: install  ## fine-tuning side by side with transformers; see bench/README.md
 	cat bench/README.md
 
-.PHONY: help install quickstart test test-all test-card test-jax check bench
+.PHONY: help install quickstart test test-all test-card test-jax edge-web check bench
