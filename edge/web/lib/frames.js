@@ -2,9 +2,9 @@
  * The post-processors of `tokenizer.json`: what special pieces are put around a text or a pair, and which segment
  * each piece is of.
  *
- * `frame(state)` gives `{single, pair, trims, prefix, isTemplate}`: templates, lists of `{sequence}` or `{id}` with
- * `segment`; whether offsets leave out the spaces that a byte-level piece begins or ends with; whether a space was put
- * before the text; and whether it is a template, whose segments the library gives to a text's first window alone.
+ * `frame(state)` gives `{single, pair, trims, prefix}`: templates, lists of `{sequence}` or `{id}` with
+ * `segment`; whether offsets leave out the spaces that a byte-level piece begins or ends with; and whether a space was
+ * put before the text.
  */
 import { InputError } from "./errors.js";
 
@@ -30,17 +30,17 @@ const MAKERS = {
           : state.special_tokens[SpecialToken.id].ids.map((id) => ({ id, segment: SpecialToken.type_id })),
       );
     const [single, pair] = [template(state.single), template(state.pair)];
-    return { single, pair, trims: false, prefix: false, isTemplate: true };
+    return { single, pair, trims: false, prefix: false };
   },
   BertProcessing: ({ cls, sep }) => {
     const special = ([, id], segment) => ({ id, segment });
     const single = [special(cls, 0), of(0, 0), special(sep, 0)];
-    return { single, pair: [...single, of(1, 1), special(sep, 1)], trims: false, prefix: false, isTemplate: false };
+    return { single, pair: [...single, of(1, 1), special(sep, 1)], trims: false, prefix: false };
   },
   RobertaProcessing: ({ cls, sep, trim_offsets: trims, add_prefix_space: prefix }) => {
     const [begin, end] = [cls, sep].map(([, id]) => ({ id, segment: 0 }));
     const single = [begin, of(0, 0), end];
-    return { single, pair: [...single, end, of(1, 0), end], trims, prefix, isTemplate: false };
+    return { single, pair: [...single, end, of(1, 0), end], trims, prefix };
   },
 };
 

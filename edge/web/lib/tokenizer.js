@@ -91,7 +91,7 @@ export class Tokenizer {
     }
     const found = [];
     for (let start = 0; ; start += own - stride) {
-      found.push(this.framed([...first, this.part(last, start, start + own)], false, start > 0));
+      found.push(this.framed([...first, this.part(last, start, start + own)], false));
       if (start + own >= count) return found;
     }
   }
@@ -186,10 +186,8 @@ export class Tokenizer {
     piece.offset = [start, end];
   }
 
-  /** Pieces with special ones around them; `goesOn` of a window that is not a text's first. */
-  framed(sequences, isTruncated, goesOn = false) {
-    // As in the library: a template gives segments to the first window alone.
-    const hasOwn = goesOn && this.frame.isTemplate;
+  /** Pieces with special ones around them. */
+  framed(sequences, isTruncated) {
     const found = { ids: [], segmentIds: [], offsets: [], words: [], sequenceIds: [], truncated: isTruncated };
     const add = (id, segment, offset, word, sequence) => {
       found.ids.push(id);
@@ -202,7 +200,7 @@ export class Tokenizer {
       if (sequence === undefined) add(id, segment, [0, 0], null, null);
       else {
         for (const piece of sequences[sequence]) {
-          add(piece.id, hasOwn ? sequence : segment, piece.offset, piece.word, sequence);
+          add(piece.id, segment, piece.offset, piece.word, sequence);
         }
       }
     }

@@ -10,28 +10,20 @@ final class Framing {
         final int sequence;
         final int[] ids;
         final int segment;
-        /** The segment of the pieces of a text in its windows but the first. */
-        final int laterSegment;
 
-        private Part(int sequence, int[] ids, int segment, int laterSegment) {
+        private Part(int sequence, int[] ids, int segment) {
             this.sequence = sequence;
             this.ids = ids;
             this.segment = segment;
-            this.laterSegment = laterSegment;
         }
 
         /** The first text, 0, or the second, 1. */
         static Part text(int sequence, int segment) {
-            return new Part(sequence, new int[0], segment, segment);
-        }
-
-        /** The same of a template, which the library applies to the first window alone. */
-        static Part textOfTemplate(int sequence, int segment) {
-            return new Part(sequence, new int[0], segment, sequence);
+            return new Part(sequence, new int[0], segment);
         }
 
         static Part special(int segment, int... ids) {
-            return new Part(Encoding.NONE, ids, segment, segment);
+            return new Part(Encoding.NONE, ids, segment);
         }
     }
 
@@ -92,9 +84,8 @@ final class Framing {
      *
      * @param texts the pieces of the one text or the two.
      * @param truncated whether a text went on.
-     * @param isLater whether the last text is a window of one, and not the first.
      */
-    Encoding encoding(Pieces[] texts, boolean truncated, boolean isLater) {
+    Encoding encoding(Pieces[] texts, boolean truncated) {
         int size = added(texts.length == 2);
         for (Pieces text : texts) {
             size += text.size();
@@ -109,11 +100,10 @@ final class Framing {
                 continue;
             }
             Pieces text = texts[part.sequence];
-            int segment = isLater && part.sequence == texts.length - 1 ? part.laterSegment : part.segment;
             for (int i = 0; i < text.size(); i++) {
                 int start = trims ? trimmedStart(text, i) : text.starts[i];
                 int end = trims ? trimmedEnd(text, i, start) : text.ends[i];
-                put(columns, at++, text.ids[i], segment, start, end, text.words[i], part.sequence);
+                put(columns, at++, text.ids[i], part.segment, start, end, text.words[i], part.sequence);
             }
         }
         return new Encoding(columns, truncated);

@@ -165,7 +165,7 @@ final class StepReader {
             if (part.has("Sequence")) {
                 JsonObject text = part.object("Sequence");
                 int sequence = text.string("id").equals("A") ? 0 : 1;
-                found.add(Framing.Part.textOfTemplate(sequence, text.integer("type_id")));
+                found.add(Framing.Part.text(sequence, text.integer("type_id")));
                 continue;
             }
             JsonObject piece = part.object("SpecialToken");

@@ -85,7 +85,7 @@ public final class Tokenizer {
             truncated |= sizes[i] < found[i].size();
             found[i] = found[i].slice(0, sizes[i]);
         }
-        return encoding(found, texts, truncated, false);
+        return encoding(found, texts, truncated);
     }
 
     /** A text as all its ids. */
@@ -141,7 +141,7 @@ public final class Tokenizer {
         do {
             end = Math.min(start + size, whole.size());
             found[cut] = whole.slice(start, end);
-            windows.add(encoding(found, texts, false, start > 0));
+            windows.add(encoding(found, texts, false));
             start += size - stride;
         } while (end < whole.size());
         return windows;
@@ -180,8 +180,8 @@ public final class Tokenizer {
                 : new int[][] {CodePoints.of(text), CodePoints.of(pair)};
     }
 
-    private Encoding encoding(Pieces[] found, int[][] texts, boolean truncated, boolean isLater) {
-        Encoding encoding = framing.encoding(found, truncated, isLater);
+    private Encoding encoding(Pieces[] found, int[][] texts, boolean truncated) {
+        Encoding encoding = framing.encoding(found, truncated);
         if (numbersWords) {
             encoding.numberWords(texts);
         }
