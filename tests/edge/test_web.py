@@ -151,13 +151,13 @@ def models(tmp_path_factory):
             if "logits" in weight.path:
                 weight.assign(keras.ops.multiply(weight, 20.0))
         found[name] = folder / f"{name}.tflite"
-        export.export(trained, found[name], "none", [24, 48])
+        export.export(trained, found[name], "float32", [24, 48])
     # Padded on the left, with a tokenizer.json.
     tokenizer, encoder = xlnet(folder)
     task = TokenClassification(["O", "B-person", "I-person"])
     trained = saved.TaskModel(encoder, task.build(encoder, 0.0), task, tokenizer, 40)
     found["xlnet"] = folder / "xlnet.tflite"
-    export.export(trained, found["xlnet"], "none", [24, 40])
+    export.export(trained, found["xlnet"], "float32", [24, 40])
     return found
 
 
