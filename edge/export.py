@@ -18,7 +18,15 @@ from keras_bert_suite.tasks.saved import NO_LANGUAGE
 _FEATURES = {"input_word_ids": "token_ids", "input_mask": "padding_mask", "input_type_ids": "segment_ids"}
 
 
-def export(trained, path, quantization="dynamic_int8", lengths=(128,), license="see the model's card"):
+def export(
+    trained,
+    path,
+    quantization="dynamic_int8",
+    lengths=(128,),
+    license="see the model's card",
+    examples=(),
+    progress=iter,
+):
     """Writes a `.tflite` file with one signature a sequence length, all sharing the weights.
 
     Args:
@@ -27,6 +35,12 @@ def export(trained, path, quantization="dynamic_int8", lengths=(128,), license="
         quantization: see `quantize.apply`.
         lengths: sequence lengths; the longest is the file's first graph, which MediaPipe Tasks runs.
         license: what the metadata say of it.
+        examples: labelled examples, on which the model is judged in Keras and on the device runtime; the file says
+            both under `accuracy`.
+        progress: wraps the lists of batches and of texts while it is judged, as `tqdm` does.
+
+    Returns:
+        What the file says of itself, a dict.
 
     Raises:
         InputError: the model needs an operation that is not built into the runtime, or a length is out of reach.
@@ -47,9 +61,21 @@ def export(trained, path, quantization="dynamic_int8", lengths=(128,), license="
         "license": license,
     }
     content = convert(trained, quantization, lengths)
-    whole = metadata.add(content, about, files, trained.task.labels)
-    with writing.new_file(path) as temporary, open(temporary, "wb") as file:
-        file.write(whole)
+    with writing.new_file(path) as temporary:
+        Path(temporary).write_bytes(metadata.add(content, about, files, trained.task.labels))
+        if examples:
+            about["accuracy"] = {
+                "examples": len(examples),
+                "before": _figures(trained, trained, examples, progress),
+                "after": _figures(trained, pipeline.load(temporary), examples, progress),
+            }
+            Path(temporary).write_bytes(metadata.add(content, about, files, trained.task.labels))
+    return about
+
+
+def _figures(trained, model, examples, progress):
+    inputs = [trained.task.input(example) for example in examples]
+    return trained.task.evaluate(examples, model.predict(inputs, progress=progress))
 
 
 def convert(trained, quantization, lengths):

@@ -2,8 +2,9 @@
 
 A file with metadata is two things in one: a flatbuffer with a `TFLITE_METADATA` buffer and, from its end, a ZIP
 archive with the files that the metadata name (`vocab.txt`, `labels.txt`) and `keras_bert_suite.json`, which holds all
-that the pipeline needs: `version task lengths max_length tokenizer quantization figures license`, and under `model`
-the size and the SHA-256 of the flatbuffer, so that a damaged file is refused before the runtime's kernels read it.
+that the pipeline needs: `version task lengths max_length tokenizer quantization figures license`; under `model` the
+size and the SHA-256 of the flatbuffer, so that a damaged file is refused before the runtime's kernels read it; and
+where the file was judged, `accuracy`: `examples`, and the figures `before` (the Keras model) and `after` (the file).
 
 The layout is that of TensorFlow's metadata schema 1.5 (`metadata_schema.fbs`); the numbers below are its fields.
 """

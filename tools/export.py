@@ -23,6 +23,8 @@ flags.DEFINE_string("output", None, "The .tflite file, or for a server the folde
 flags.DEFINE_enum("format", "tflite", ["tflite", "saved_model"], "For devices, or for TensorFlow Serving.")
 flags.DEFINE_enum("quantization", "dynamic_int8", ["float32", "float16", "dynamic_int8"], "Of the weights.")
 flags.DEFINE_list("sequence_lengths", None, "Lengths, one signature each. Default: the model's own.")
+flags.DEFINE_string("data", None, "Labelled data, to say in the file how accurate it is before and after.")
+flags.DEFINE_list("columns", None, "Columns of --data without a header line, as label,text.")
 flags.DEFINE_string("license", "see the model's card", "What the file says of its licence.")
 flags.DEFINE_string("json", None, "File for what the check found.")
 
@@ -43,20 +45,32 @@ def main():
         raise InputError(
             f"--sequence_lengths={','.join(FLAGS.sequence_lengths)}; expected numbers, as 32,64."
         ) from None
-    export.export(trained, FLAGS.output, FLAGS.quantization, lengths, FLAGS.license)
-    found = export.check(trained, FLAGS.output)
+    examples = trained.task.read(FLAGS.data, FLAGS.columns) if FLAGS.data else ()
+    trained.task.check(examples, FLAGS.data)
+    about = export.export(
+        trained, FLAGS.output, FLAGS.quantization, lengths, FLAGS.license, examples, command_line.progress
+    )
+    found = {**export.check(trained, FLAGS.output), "accuracy": about.get("accuracy")}
     command_line.write_json(FLAGS.json, found)
     print(f"{FLAGS.output}: {found['megabytes']:.2f} MB, {FLAGS.quantization}, all operations built in")
     print(
         f"against the Keras model on {found['examples']} texts: same answer {found['agreement']:.1%}, "
         f"largest difference of a score {found['score_difference']:.2g}"
     )
+    if examples:
+        before, after = found["accuracy"]["before"], found["accuracy"]["after"]
+        compared = ", ".join(f"{name} {after[name]:.4f} ({value:.4f})" for name, value in before.items())
+        print(f"on {len(examples)} examples, in brackets the Keras model: {compared}")
     for length, milliseconds in found["milliseconds"].items():
         print(f"  {length:4} pieces: {milliseconds:.2f} ms a text, 2 threads")
 
 
 def _for_a_server():
-    given = [f"--{name}" for name in ("quantization", "sequence_lengths", "license", "json") if FLAGS[name].present]
+    given = [
+        f"--{name}"
+        for name in ("quantization", "sequence_lengths", "data", "columns", "license", "json")
+        if FLAGS[name].present
+    ]
     if given:
         raise InputError(f"Received {', '.join(given)} with --format=saved_model; they are for a .tflite file.")
     quiet.start_tensorflow()

@@ -25,8 +25,9 @@ def main():
     task = about.pop("task")
     print(f"task {task.pop('name')}: " + ", ".join(f"{name} {value}" for name, value in task.items()))
     print(f"reads {about['max_length']} pieces at most; tokenizer {about['tokenizer']}")
-    for name in ("figures", "license"):
-        print(f"{name}: {about[name]}")
+    for name in ("figures", "accuracy", "license"):
+        if name in about:
+            print(f"{name}: {about[name]}")
     print("files: " + ", ".join(f"{name} ({size:,} bytes)" for name, size in found["files"].items()))
     for graph in found["graphs"]:
         shapes = ", ".join(f"{name} {shape}" for name, shape in graph["outputs"].items())

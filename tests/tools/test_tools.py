@@ -68,8 +68,11 @@ def test_from_text_to_the_device(files, tmp_path):
     card = (tmp_path / "model/README.md").read_text()
     assert f"| accuracy | {figures['accuracy']:.4f} |" in card and " --learning_rate=0.003 " in card
     device = tmp_path / "model.tflite"
-    done = tool("export", f"--model={tmp_path}/model", f"--output={device}", "--sequence_lengths=8,16")
+    flags = ["--sequence_lengths=8,16", f"--data={files}/dev.tsv"]
+    done = tool("export", f"--model={tmp_path}/model", f"--output={device}", *flags)
     assert "same answer" in done.stdout and not done.stderr
+    accuracy = f"{figures['accuracy']:.4f}"
+    assert f"in brackets the Keras model: accuracy {accuracy} ({accuracy})" in done.stdout
     for model in (tmp_path / "model", device):
         tool("evaluate", f"--model={model}", f"--data={files}/dev.tsv", f"--json={tmp_path}/report.json")
         found = json.loads((tmp_path / "report.json").read_text())
@@ -81,7 +84,8 @@ def test_from_text_to_the_device(files, tmp_path):
         assert done.stderr == "kbs-predict: a text goes on beyond 16 pieces; the rest was not read.\n"
         assert not tool("predict", f"--model={model}", "--text=the film was lovely").stderr
     printed = tool("inspect", f"--model={device}").stdout
-    assert "task classification: problem single_label, labels ['0', '1']" in printed and "block_0/attention" in printed
+    assert "task classification: labels ['0', '1'], problem single_label" in printed and "block_0/attention" in printed
+    assert f"accuracy: {{'examples': 32, 'before': {{'accuracy': {figures['accuracy']}" in printed
     assert "has the label '7'" in complaint(_evaluate_with_label(files, tmp_path, "7"))
     device.write_bytes(device.read_bytes()[:9000])
     for name, more in {"predict": ["--text=x"], "inspect": []}.items():
