@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_bert_suite.layers import Layer, SelfAttention, dense, register
 from keras_bert_suite.layers.base import PACKAGE, deserialize, serialize
+from keras_bert_suite.layers.pooling import token_at
 
 
 @register
@@ -44,8 +45,8 @@ class ExitClassifier(Layer):
         self.dense.build((x_shape[0], self.dim))
 
     def call(self, x, padding_mask=None):
-        first = self.attention(self.narrow(x), padding_mask=padding_mask)["output"][:, 0]
-        return ops.cast(self.dense(self.hidden(first)), "float32")
+        x = self.attention(self.narrow(x), padding_mask=padding_mask)["output"]
+        return ops.cast(self.dense(self.hidden(token_at(x, "first"))), "float32")
 
 
 def uncertainty(logits):

@@ -5,6 +5,12 @@ from keras import ops
 from keras_bert_suite.layers.base import Layer, activation, dense, register
 
 
+def token_at(x, place):
+    """The `"first"` or the `"last"` vector of `(batch, time, dim)`, as `(batch, dim)`."""
+    # A slice that keeps its axis stays within XNNPACK; one that drops it splits a `.tflite` in two.
+    return ops.reshape(x[:, :1] if place == "first" else x[:, -1:], (-1, x.shape[-1]))
+
+
 @register
 class Pooler(Layer):
     """BERT's pooler: one token's vector through a dense layer and an activation.
@@ -32,7 +38,7 @@ class Pooler(Layer):
             self.dense.build((x_shape[0], x_shape[-1]))
 
     def call(self, x):
-        x = x[:, 0] if self.token == "first" else x[:, -1]
+        x = token_at(x, self.token)
         return x if self.activation is None else self.dense(x)
 
 
@@ -59,7 +65,7 @@ class Pool(Layer):
 
     def call(self, x, padding_mask):
         if self.mode in ("first", "last"):
-            return x[:, 0] if self.mode == "first" else x[:, -1]
+            return token_at(x, self.mode)
         weights = ops.expand_dims(ops.cast(padding_mask, x.dtype), -1)
         if self.mode == "max":
             return ops.max(x + (weights - 1.0) * 1e4, axis=1)

@@ -94,6 +94,15 @@ def test_bad_files_and_lengths_are_named(tmp_path):
         pipeline.load(tmp_path / "nothing.tflite")
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_all_that_computes_runs_in_xnnpack(task, tmp_path):
+    export.export(trained(TASKS[task]), tmp_path / "model.tflite", "dynamic_int8", [16])
+    graph = inspection.inspect(tmp_path / "model.tflite")["graphs"][0]
+    # What is left looks up rows of embeddings.
+    assert set(graph["outside"]) <= {"CAST", "GATHER", "LESS", "ADD", "SELECT_V2", "SELECT"}
+    assert graph["partitions"] == 1
+
+
 def test_a_file_is_looked_into(tmp_path):
     model, path = trained(TASKS["tokens"]), tmp_path / "model.tflite"
     export.export(model, path, "dynamic_int8", [8, 24], license="Apache-2.0")
