@@ -10,6 +10,7 @@ the repository. OUTPUT receives
     conll2003/train.txt   4,000 training sentences, one `token tag` a line, a blank line after each sentence
     conll2003/valid.txt   the whole validation set, in the same form
     mrpc/ rte/ stsb/ cola/    train.tsv and dev.tsv, all of the rows, `text<TAB>label` or `text<TAB>pair<TAB>label`
+    squad_sentences/train.csv   SQuAD 1.1's training questions with the sentence that answers and 4 that do not
 
 The draw is `random.Random(0).sample`, so every run writes the same bytes. The texts of CoNLL-2003 and of MRPC are
 licensed for research only: keep OUTPUT out of version control and out of anything published.
@@ -17,8 +18,11 @@ licensed for research only: keep OUTPUT out of version control and out of anythi
 
 import argparse
 import csv
+import itertools
+import json
 import os
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -97,6 +101,30 @@ def convert(source, target, columns):
         output.writelines("\t".join(row) + "\n" for row in [names, *rows])
 
 
+def answer_sentences(source, target):
+    """Writes SQuAD as a task of ranking: query, passage, label; the candidates are sentences of the paragraph.
+
+    Garg et al. 2020, https://arxiv.org/abs/1911.04118, who make such pairs of other questions.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    draw, rows = random.Random(0), []
+    articles = json.loads((source / "train.json").read_text(encoding="utf-8"))["data"]
+    for paragraph in (paragraph for article in articles for paragraph in article["paragraphs"]):
+        text = paragraph["context"]
+        ends = [found.end() for found in re.finditer(r"(?<=[a-z0-9)\"\]][.!?])\s+(?=[A-Z\"'(])", text)]
+        spans = list(itertools.pairwise([0, *ends, len(text)]))
+        for question in paragraph["qas"]:
+            answer = question["answers"][0]
+            right = [span for span in spans if span[0] <= answer["answer_start"] < span[1]]
+            others = [span for span in spans if span not in right]
+            wrong = [(a, b) for a, b in others if answer["text"].lower() not in text[a:b].lower()]
+            for a, b in right + draw.sample(wrong, min(4, len(wrong))) if wrong else ():
+                query, passage = (" ".join(part.split()) for part in (question["question"], text[a:b]))
+                rows.append((query, passage, int((a, b) in right)))
+    with open(target / "train.csv", "w", encoding="utf-8", newline="") as output:
+        csv.writer(output).writerows([("query", "passage", "label"), *rows])
+
+
 def main():
     """Reads the command line and writes all files."""
     beside_repository = Path(__file__).resolve().parents[2] / "shared"
@@ -110,6 +138,7 @@ def main():
         (arguments.output / name).mkdir(parents=True, exist_ok=True)
         for source, target in ((train, "train.tsv"), (dev, "dev.tsv")):
             convert(arguments.shared / "data" / folder / source, arguments.output / name / target, columns)
+    answer_sentences(arguments.shared / "data/qa/squad_v1.1", arguments.output / "squad_sentences")
 
 
 if __name__ == "__main__":
