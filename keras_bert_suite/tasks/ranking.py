@@ -25,14 +25,18 @@ class Ranking(Task):
         objective: `"pointwise"`, binary cross-entropy of each candidate (labels above 0.5 are relevant);
             `"listwise"`, cross-entropy over the candidates of a query; or `"lambda"`, the order of each two of them
             by what it means for nDCG.
+        candidates: how many candidates of a query are in a group at most, but for pointwise. A query with more makes
+            several groups, each with its most relevant ones and some of the others.
     """
 
     name = "ranking"
 
-    def __init__(self, objective="pointwise"):
+    def __init__(self, objective="pointwise", candidates=32):
         if objective not in OBJECTIVES:
             raise InputError(f"Received objective={objective!r}; expected {', '.join(OBJECTIVES)}.")
-        self.objective = objective
+        if candidates < 2:
+            raise InputError(f"Received candidates={candidates}; expected 2 or more.")
+        self.objective, self.candidates = objective, candidates
         self.grouped = objective != "pointwise"
 
     @classmethod
@@ -48,22 +52,33 @@ class Ranking(Task):
     @property
     def config(self):
         """What makes the task again, as a dict."""
-        return {"name": self.name, "objective": self.objective}
+        return {"name": self.name, "objective": self.objective, "candidates": self.candidates}
 
     def input(self, example):
         """An example's `Input`."""
         return Input(example["text"], None, example["choices"])
 
     def training(self, example, rows):
-        """A query as one row a candidate (pointwise), or as one group of rows (the others)."""
+        """A query as one row a candidate (pointwise), or as groups of rows (the others)."""
         relevance = np.array(example["labels"], "float32")
         if self.grouped:
             # Where nothing is relevant there is no order to learn.
-            return [(rows.encodings, {"logits": (relevance, 1.0)})] if relevance.max() > 0 else []
+            groups = self._groups(relevance) if relevance.max() > 0 else []
+            return [([rows.encodings[i] for i in group], {"logits": (relevance[group], 1.0)}) for group in groups]
         return [
             ([encoding], {"logits": (np.array([label > 0.5], "float32"), 1.0)})
             for encoding, label in zip(rows.encodings, relevance, strict=True)
         ]
+
+    def _groups(self, relevance):
+        """The candidates of a query by their numbers, in groups that memory has room for."""
+        if len(relevance) <= self.candidates:
+            return [np.arange(len(relevance))]
+        order = np.argsort(-relevance, kind="stable")
+        best = order[: min(int((relevance > 0).sum()), self.candidates // 2)]
+        others = order[len(best) :]
+        width = self.candidates - len(best)
+        return [np.concatenate([best, others[i : i + width]]) for i in range(0, len(others), width)]
 
     def build(self, encoder, dropout):
         """The encoder with the task's head, from its inputs to `{"logits"}` `(batch, 1)`."""

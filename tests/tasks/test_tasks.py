@@ -12,6 +12,7 @@ from keras_bert_suite.evaluation import metrics
 from keras_bert_suite.tasks.classification import Classification
 from keras_bert_suite.tasks.decoding import best_tags, entities
 from keras_bert_suite.tasks.inputs import Rows
+from keras_bert_suite.tasks.ranking import Ranking
 from keras_bert_suite.tasks.token_classification import TokenClassification
 
 PIECES = [
@@ -151,3 +152,19 @@ def test_an_unseen_label_is_named():
     task = Classification(["a", "b"])
     with pytest.raises(InputError, match="'c', which training has not seen"):
         task.check([{"text": "x", "label": "c"}], "dev.tsv")
+
+
+def test_many_candidates_make_groups_with_the_best_in_each():
+    task = Ranking("listwise", candidates=4)
+    labels = [0, 0, 2, 0, 0, 1, 0, 0]
+    encodings = [f"row {i}" for i in range(len(labels))]
+    groups = task.training({"labels": labels}, Rows(encodings))
+    rows = [group for group, _ in groups]
+    assert rows == [["row 2", "row 5", "row 0", "row 1"], ["row 2", "row 5", "row 3", "row 4"],
+                    ["row 2", "row 5", "row 6", "row 7"]]  # fmt: skip
+    assert [target["logits"][0].tolist() for _, target in groups] == [[2, 1, 0, 0]] * 3
+    assert [group for group, _ in task.training({"labels": [0, 1]}, Rows(encodings[:2]))] == [encodings[:2]]
+    assert task.training({"labels": [0, 0]}, Rows(encodings[:2])) == []
+    # More that are relevant than half of a group: the others of them are in the groups as well.
+    groups = task.training({"labels": [1, 1, 1, 1, 0]}, Rows(encodings[:5]))
+    assert {row for group, _ in groups for row in group} == set(encodings[:5])
