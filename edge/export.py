@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_bert_suite.checkpoints import writing
 from keras_bert_suite.edge import metadata, pipeline, quantize
+from keras_bert_suite.edge.inspection import operations
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.quiet import quiet
 from keras_bert_suite.tasks.decoding import of_row
@@ -112,23 +113,6 @@ def convert(trained, quantization, lengths):
     if foreign:
         raise InputError(f"The model needs operations that are not built in: {', '.join(foreign)}.")
     return content
-
-
-def operations(content):
-    """The operations of a TFLite model, name to how often, over all its graphs."""
-    from tensorflow.lite.python import schema_py_generated as schema
-
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
-    model = schema.Model.GetRootAs(bytearray(content), 0)
-    counts = {}
-    for i in range(model.SubgraphsLength()):
-        graph = model.Subgraphs(i)
-        for j in range(graph.OperatorsLength()):
-            code = model.OperatorCodes(graph.Operators(j).OpcodeIndex())
-            name = names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
-            name = f"CUSTOM {code.CustomCode().decode()}" if name == "CUSTOM" else name
-            counts[name] = counts.get(name, 0) + 1
-    return counts
 
 
 def check(trained, path, threads=2):

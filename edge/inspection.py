@@ -52,6 +52,13 @@ def inspect(path):
     }
 
 
+def operations(content):
+    """The operations of a TFLite model, its bytes: name to how often, over all its graphs."""
+    model = schema.Model.GetRootAs(bytearray(content), 0)
+    graphs = (model.Subgraphs(i) for i in range(model.SubgraphsLength()))
+    return dict(Counter(name for graph in graphs for name, _, _ in _operations(model, graph)))
+
+
 def _signatures(model):
     return [model.SignatureDefs(i) for i in range(model.SignatureDefsLength())]
 
@@ -61,14 +68,15 @@ def _graph(model, signature, path):
     graph = model.Subgraphs(number)
     inputs = [signature.Inputs(i) for i in range(signature.InputsLength())]
     outputs = [signature.Outputs(i) for i in range(signature.OutputsLength())]
-    operations = _operations(model, graph)
-    outside, partitions = _outside(path, operations, number)
+    nodes = _operations(model, graph)
+    # The interpreter tells of its first graph alone; the others differ from it in their lengths.
+    outside, partitions = _outside(path, nodes) if number == 0 else (None, None)
     return {
         "signature": signature.SignatureKey().decode(),
         "length": int(graph.Tensors(inputs[0].TensorIndex()).ShapeAsNumpy()[1]),
         "inputs": sorted(each.Name().decode() for each in inputs),
         "outputs": {each.Name().decode(): _shape(graph, each.TensorIndex()) for each in outputs},
-        "operations": dict(Counter(name for name, _, _ in operations).most_common()),
+        "operations": dict(Counter(name for name, _, _ in nodes).most_common()),
         "outside": outside,
         "partitions": partitions,
     }
@@ -90,19 +98,14 @@ def _operations(model, graph):
     return found
 
 
-def _outside(path, operations, number):
-    """The operations that XNNPACK leaves to the runtime's own kernels, and how many parts it takes the others in.
-
-    The interpreter tells of its first graph alone; the others differ from it in their lengths.
-    """
+def _outside(path, nodes):
+    """Of the first graph, what XNNPACK leaves to the runtime, and in how many parts it takes the rest."""
     with quiet():
         interpreter = Interpreter(str(path), num_threads=1)
         interpreter.allocate_tensors()
         known = interpreter._get_ops_details()
-    if number != 0:
-        return None, None
     delegates = [node for node in known if node["op_name"] == "DELEGATE"]
-    makers = {tensor: i for i, (_, _, made) in enumerate(operations) for tensor in made}
+    makers = {tensor: i for i, (_, _, made) in enumerate(nodes) for tensor in made}
     taken = set()
     for node in delegates:
         given, wanted = set(node["inputs"].tolist()), list(node["outputs"].tolist())
@@ -110,8 +113,8 @@ def _outside(path, operations, number):
             tensor = wanted.pop()
             if tensor in makers and tensor not in given and makers[tensor] not in taken:
                 taken.add(makers[tensor])
-                wanted += operations[makers[tensor]][1]
-    left = Counter(name for i, (name, _, _) in enumerate(operations) if i not in taken)
+                wanted += nodes[makers[tensor]][1]
+    left = Counter(name for i, (name, _, _) in enumerate(nodes) if i not in taken)
     return dict(left.most_common()), len(delegates)
 
 

@@ -40,7 +40,7 @@ def read_texts(path, columns=None):
     """
     path = Path(path)
     if path.suffix == ".txt":
-        for number, line in enumerate(readers.text_of(path).split("\n"), 1):
+        for number, line in enumerate(readers.lines_of(path), 1):
             if line.strip():
                 yield {"id": str(number), "text": line.strip()}
         return

@@ -166,7 +166,7 @@ def read_token_classification(path):
 
 def _conll(path):
     sentences, sentence = [], []
-    for number, line in enumerate(text_of(path).split("\n"), 1):
+    for number, line in enumerate(lines_of(path), 1):
         cells = line.split("\t") if "\t" in line else line.split()
         if not line.strip() or cells[0] == "-DOCSTART-":
             if sentence:
@@ -259,7 +259,7 @@ def objects(path):
     if libraries.is_name(path):
         yield from libraries.rows(path)
         return
-    for number, line in enumerate(text_of(path).split("\n"), 1):
+    for number, line in enumerate(lines_of(path), 1):
         if line.strip():
             try:
                 value = json.loads(line)

@@ -12,7 +12,7 @@ import json
 import numpy as np
 
 from keras_bert_suite.errors import InputError
-from keras_bert_suite.tokenizers import characters
+from keras_bert_suite.tokenizers import characters, parts
 from keras_bert_suite.tokenizers.in_graph_ops import (
     changes,
     firsts,
@@ -29,7 +29,6 @@ from keras_bert_suite.tokenizers.in_graph_recipes import (
     SPARE,
     STAND_INS,
     added_pieces,
-    frame_of,
     unigram,
     white_space,
     wordpiece,
@@ -61,7 +60,7 @@ class InGraphTokenizer:
         state = json.loads(self._engine.to_str())
         added = added_pieces(state)
         self._stand_ins = dict(zip(STAND_INS, added, strict=False))
-        self._frames = {paired: frame_of(self._engine, paired) for paired in (False, True)}
+        self._frames = {paired: parts.frame_of(self._engine, paired) for paired in (False, True)}
         self._white = characters.Table.of(white_space())
         blank = np.zeros(characters.CODE_POINTS, bool)
         blank[[ord(character) for character in characters.all_characters() if character.isspace()]] = True

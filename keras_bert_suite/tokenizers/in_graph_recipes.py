@@ -290,16 +290,5 @@ def added_pieces(state):
     return added
 
 
-def frame_of(engine, paired):
-    """How an engine frames a text or a pair: `("special", id, segment)` and `("text", 0 or 1, segment)`, in order."""
-    found = engine.encode("a", "a") if paired else engine.encode("a")
-    frame = []
-    for sequence, i, segment in zip(found.sequence_ids, found.ids, found.type_ids, strict=True):
-        part = ("special", i, segment) if sequence is None else ("text", sequence, segment)
-        if part[0] == "special" or part not in frame:
-            frame.append(part)
-    return frame
-
-
 def white_space():
     return characters.kinds(tokenizers.pre_tokenizers.WhitespaceSplit())[0]

@@ -222,8 +222,8 @@ class Tokenizer:
     def _segments(self, encoding, paired):
         """Segment ids by the frame of a text or a pair: the library gives a template's to the first window alone."""
         if paired not in self._frames:
-            frame = self._tokenizer.encode("a", "a") if paired else self._tokenizer.encode("a")
-            self._frames[paired] = dict(zip(frame.sequence_ids, frame.type_ids, strict=True))
+            frame = parts.frame_of(self._tokenizer, paired)
+            self._frames[paired] = {sequence: segment for kind, sequence, segment in frame if kind == "text"}
         own = self._frames[paired]
         found = zip(encoding.sequence_ids, encoding.segment_ids, strict=True)
         return [segment if sequence is None else own[sequence] for sequence, segment in found]

@@ -28,6 +28,7 @@ from keras_bert_suite.tasks.decoding import TOKEN_OUTPUTS, decode
 from keras_bert_suite.tasks.inputs import Input, rows
 from keras_bert_suite.tokenizers import characters
 from keras_bert_suite.tokenizers.words import is_word
+from tests.edge.test_conformance import plain
 
 FOLDER = Path(__file__).parents[2] / "edge/conformance"
 VERSION = 1
@@ -147,17 +148,6 @@ def all_tokenizers():
     return found
 
 
-def of_encoding(encoding):
-    return {
-        "ids": encoding.ids,
-        "segment_ids": encoding.segment_ids,
-        "offsets": encoding.offsets,
-        "words": encoding.words,
-        "sequence_ids": encoding.sequence_ids,
-        "truncated": encoding.truncated,
-    }
-
-
 def tokenizer_vectors(tokenizer):
     """The object of a tokenizer's file."""
     about, files = metadata.tokenizer_files(tokenizer)
@@ -168,13 +158,13 @@ def tokenizer_vectors(tokenizer):
     cases += [{"text": a, "pair": b, "max_length": 13} for a, b in zip(TEXTS[3:14], TEXTS[5:16], strict=True)]
     for case in cases:
         encoding = tokenizer.encode(case["text"], case.get("pair"), case.get("max_length"))
-        case["encoding"] = of_encoding(encoding)
+        case["encoding"] = plain(encoding)
     windows = [{"text": TEXTS[5], "max_length": 12, "stride": 4}, {"text": "", "max_length": 12, "stride": 4}]
     windows.append({"text": TEXTS[3], "pair": " ".join(TEXTS[4:8]), "max_length": 40, "stride": 6})
     for case in windows:
         pairs = [case["pair"]] if "pair" in case else None
         found = tokenizer.windows([case["text"]], pairs, case["max_length"], case["stride"])[0]
-        case["encodings"] = [of_encoding(encoding) for encoding in found]
+        case["encodings"] = [plain(encoding) for encoding in found]
     arrays = []
     for length in (8, 16):
         encodings = tokenizer.encode_batch(TEXTS[2:5], None, 8)
@@ -287,9 +277,7 @@ def changed(normalizer):
 
 
 def flags_of(predicate):
-    flags = np.zeros(characters.CODE_POINTS, bool)
-    flags[[ord(character) for character in characters.all_characters() if predicate(character)]] = True
-    return ranges(flags)
+    return ranges(_flags([ord(character) for character in characters.all_characters() if predicate(character)]))
 
 
 def removed_by(normalizer):

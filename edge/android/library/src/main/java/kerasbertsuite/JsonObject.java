@@ -67,24 +67,21 @@ public final class JsonObject {
 
     /** An array of objects. */
     public List<JsonObject> objects(String name) {
-        List<JsonObject> found = new ArrayList<>();
-        for (Object element : list(name)) {
-            if (!(element instanceof JsonObject)) {
-                throw wrong(name, "an array of objects");
-            }
-            found.add((JsonObject) element);
-        }
-        return found;
+        return elements(JsonObject.class, name, "an array of objects");
     }
 
     /** An array of texts. */
     public List<String> strings(String name) {
-        List<String> found = new ArrayList<>();
+        return elements(String.class, name, "an array of texts");
+    }
+
+    private <T> List<T> elements(Class<T> kind, String name, String expected) {
+        List<T> found = new ArrayList<>();
         for (Object element : list(name)) {
-            if (!(element instanceof String)) {
-                throw wrong(name, "an array of texts");
+            if (!kind.isInstance(element)) {
+                throw wrong(name, expected);
             }
-            found.add((String) element);
+            found.add(kind.cast(element));
         }
         return found;
     }
