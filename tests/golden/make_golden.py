@@ -97,7 +97,8 @@ def main(families):
             for name, parameter in model.named_parameters():
                 offset = 1.0 if "norm" in name.lower().rpartition(".")[0] and name.endswith("weight") else 0.0
                 # Matrices keep the size of what they are applied to: NoNorm's networks would else grow without bound.
-                scale = parameter.shape[1] ** -0.5 if parameter.ndim > 1 else 0.3
+                # XLNet's have an axis of heads, convolutions one of time: what is applied is all but the first axis.
+                scale = parameter[0].numel() ** -0.5 if parameter.ndim > 1 else 0.3
                 parameter.copy_(offset + scale * torch.randn_like(parameter))
             with tempfile.TemporaryDirectory() as folder:
                 model.save_pretrained(folder)
