@@ -117,6 +117,46 @@ def reliability_diagram(rows):
     )
 
 
+def scatter(points, x, y):
+    """Points of a plane with their names, as an inline SVG drawing.
+
+    Args:
+        points: tuples of a name, x, y, and whether it is one of those that the report is about.
+        x: what the first axis is of.
+        y: what the second is of.
+    """
+    width, height = 420, 240
+    (left, right), (low, high) = (_range([point[i] for point in points]) for i in (1, 2))
+    drawn, taken = "", []
+    for name, across, up, own in sorted(points, key=lambda point: -point[2]):
+        cx, cy = width * (across - left) / (right - left), height * (high - up) / (high - low)
+        # A name goes below those that are already written where it would cover one.
+        line = max([cy + 4, *(other + 12 for other in taken if cy + 4 - other < 12)])
+        taken.append(line)
+        drawn += (
+            f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="4" fill="{"#2f6f9f" if own else "#b3541e"}">'
+            f"<title>{html.escape(name)}: {across:.3g} {html.escape(x)}, {up:.4f} {html.escape(y)}</title></circle>"
+            f'<text x="{cx + 7:.1f}" y="{line:.1f}">{html.escape(name)}</text>'
+        )
+    return (
+        f'<svg viewBox="-60 -20 {width + 260} {height + 70}" style="max-width:44rem" role="img" '
+        f'aria-label="{html.escape(y)} against {html.escape(x)}">'
+        f'<rect width="{width}" height="{height}" fill="#f3f6f8"/>{drawn}'
+        f'<text x="0" y="{height + 16}">{left:.3g}</text>'
+        f'<text x="{width}" y="{height + 16}" text-anchor="end">{right:.3g}</text>'
+        f'<text x="{width / 2}" y="{height + 32}" text-anchor="middle">{html.escape(x)}</text>'
+        f'<text x="-6" y="{height}" text-anchor="end">{low:.3f}</text>'
+        f'<text x="-6" y="10" text-anchor="end">{high:.3f}</text>'
+        f'<text transform="translate(-44 {height / 2}) rotate(-90)" text-anchor="middle">{html.escape(y)}</text></svg>'
+    )
+
+
+def _range(values):
+    """Ends of an axis, with a margin; of equal values too."""
+    margin = 0.1 * (max(values) - min(values)) or 0.05 * abs(values[0]) or 1.0
+    return min(values) - margin, max(values) + margin
+
+
 def worst(examples, answers, number=20):
     """The wrong answers that were most confident, as an HTML table.
 
