@@ -71,12 +71,18 @@ def progress(items):
     return tqdm(items, disable=None, leave=False)
 
 
-def open_model(path, threads=None):
-    """What answers: a folder that `kbs-finetune` wrote, or a `.tflite` file that `kbs-export` wrote."""
+def open_model(path, threads=None, workers=1):
+    """What answers: a folder that `kbs-finetune` wrote, or a `.tflite` file that `kbs-export` wrote.
+
+    Args:
+        path: the folder or the file.
+        threads: of a file, threads of each interpreter.
+        workers: of a file, texts at a time.
+    """
     if str(path).endswith(".tflite"):
         from keras_bert_suite.edge import pipeline
 
-        return pipeline.load(path, threads=threads)
+        return pipeline.load(path, threads, workers)
     quiet.start_tensorflow()
     from keras_bert_suite.tasks import saved
 

@@ -32,6 +32,8 @@ flags.DEFINE_string("rerank", None, "query: a ranking model.")
 flags.DEFINE_integer("candidates", 100, "query: texts that the ranking model reads.", lower_bound=1)
 flags.DEFINE_bool("approximate", False, "By a graph, for millions of texts; needs the extra search.")
 flags.DEFINE_string("json", None, "query: file for what was found.")
+flags.DEFINE_integer("threads", 2, "Threads of the device runtime.", lower_bound=1)
+flags.DEFINE_integer("workers", 1, "Texts at a time on the device runtime, each with so many threads.", lower_bound=1)
 
 
 def main(command):
@@ -46,7 +48,7 @@ def _given(*names):
 
 def _index():
     _given("model", "corpus", "output")
-    model = command_line.open_model(FLAGS.model)
+    model = command_line.open_model(FLAGS.model, FLAGS.threads, FLAGS.workers)
     from keras_bert_suite import search
 
     index = search.build(
@@ -72,8 +74,8 @@ def _query():
     queries += search.read_texts(FLAGS.queries, FLAGS.columns) if FLAGS.queries else []
     if not queries:
         raise InputError("No query: give --text=TEXT, or --queries=FILE.")
-    model = command_line.open_model(FLAGS.model or index.settings["model"])
-    reranker = command_line.open_model(FLAGS.rerank) if FLAGS.rerank else None
+    model = command_line.open_model(FLAGS.model or index.settings["model"], FLAGS.threads, FLAGS.workers)
+    reranker = command_line.open_model(FLAGS.rerank, FLAGS.threads, FLAGS.workers) if FLAGS.rerank else None
     vectors = model.embed([query["text"] for query in queries], progress=command_line.progress)
     found = index.search(vectors, max(FLAGS.top, FLAGS.candidates if reranker else 0), FLAGS.approximate)
     for query, scores, places in zip(queries, *found, strict=True):
