@@ -72,13 +72,7 @@ def progress(items):
 
 
 def open_model(path, threads=None, workers=1):
-    """What answers: a folder that `kbs-finetune` wrote, or a `.tflite` file that `kbs-export` wrote.
-
-    Args:
-        path: the folder or the file.
-        threads: of a file, threads of each interpreter.
-        workers: of a file, texts at a time.
-    """
+    """What answers: a folder of `kbs-finetune`; or a `.tflite` file, `workers` texts at a time, each by `threads`."""
     if str(path).endswith(".tflite"):
         from keras_bert_suite.edge import pipeline
 
