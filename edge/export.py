@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_bert_suite.checkpoints import writing
-from keras_bert_suite.edge import metadata, pipeline, quantize
+from keras_bert_suite.edge import metadata, pipeline, quantize, stages
 from keras_bert_suite.edge.inspection import operations
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.quiet import quiet
@@ -51,8 +51,9 @@ def export(
     if lengths[-1] < 3 or (positions and lengths[0] > positions):
         raise InputError(f"Received sequence lengths {lengths}; expected 3 to {positions}, the encoder's positions.")
     tokenizer, files = metadata.tokenizer_files(trained.tokenizer)
+    blocks = len(stages.of(trained.model))
     about = {
-        "version": 1,
+        "version": 2 if blocks else 1,
         "task": trained.task.config,
         "lengths": sorted(lengths),
         "max_length": min(lengths[0], trained.max_length),
@@ -60,6 +61,7 @@ def export(
         "quantization": quantization,
         "figures": trained.figures,
         "license": license,
+        **({"stages": blocks} if blocks else {}),
     }
     content = convert(trained, quantization, lengths)
     with writing.new_file(path) as temporary:
@@ -90,8 +92,11 @@ def convert(trained, quantization, lengths):
         features = {_FEATURES[name]: array for name, array in zip(names, arrays, strict=True)}
         if "language_ids" in trained.encoder.input:
             features["language_ids"] = keras.ops.full_like(arrays[0], NO_LANGUAGE)
+        if cut:
+            return stages.outputs(cut, 0, features)
         return trained.task.outputs(trained.model(features, training=False))
 
+    cut = stages.of(trained.model)
     archive = keras.export.ExportArchive()
     archive.track(trained.model)
     # The converter orders the graphs by these names, and MediaPipe runs the first: the longest.
@@ -99,6 +104,9 @@ def convert(trained, quantization, lengths):
     for length, key in keys.items():
         specs = [tf.TensorSpec((1, length), tf.int32, name=name) for name in names]
         archive.add_endpoint(key, named(serve, names), specs)
+    for key, serve_stage, read, specs in stages.signatures(cut, {name: _FEATURES[name] for name in names}, lengths):
+        keys[key] = key
+        archive.add_endpoint(key, named(serve_stage, read), specs)
     with tempfile.TemporaryDirectory() as folder, quiet():
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(keys.values()))
@@ -131,6 +139,8 @@ def check(trained, path, threads=2):
         ours = trained.outputs(trained.features([encoding], length))
         ours = of_row(trained.task.config, trained.tokenizer, ours, 0, encoding, length)
         theirs = device.outputs(encoding)
+        # With early exit the device has the scores of those blocks alone that ran.
+        ours = {name: array[: len(theirs[name])] for name, array in ours.items()}
         differences.append(max(float(np.abs(array - theirs[name]).max()) for name, array in ours.items()))
         agreements.append(np.mean([np.mean(x.argmax(-1) == theirs[name].argmax(-1)) for name, x in ours.items()]))
     return {

@@ -6,6 +6,9 @@ that the pipeline needs: `version task lengths max_length tokenizer quantization
 size and the SHA-256 of the flatbuffer, so that a damaged file is refused before the runtime's kernels read it; and
 where the file was judged, `accuracy`: `examples`, and the figures `before` (the Keras model) and `after` (the file).
 
+A model with early exit has `stages`, the number of its blocks (`runtime` says how they are run), the `speed` in its
+`task`, and the `version` 2: what knows version 1 alone refuses the file.
+
 The layout is that of TensorFlow's metadata schema 1.5 (`metadata_schema.fbs`); the numbers below are its fields.
 """
 

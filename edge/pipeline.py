@@ -36,11 +36,11 @@ class Pipeline:
             raise InputError(f"Received workers={workers}; expected 1 or more.")
         files = metadata.read(path)
         about = files[metadata.ABOUT]
-        if about["version"] != 1:
-            raise InputError(f"{path} has metadata of version {about['version']}; this package reads version 1.")
+        if about["version"] not in (1, 2):
+            raise InputError(f"{path} has metadata of version {about['version']}; this package reads 1 and 2.")
         self.task, self.max_length, self.about = about["task"], about["max_length"], about
         self.tokenizer = metadata.tokenizer_of(files)
-        runtimes = [Runtime(path, threads) for _ in range(workers)]
+        runtimes = [Runtime(path, threads, self.task.get("speed", 0.0)) for _ in range(workers)]
         self.runtime = runtimes[0]
         self._idle = queue.SimpleQueue()
         for runtime in runtimes:

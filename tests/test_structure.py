@@ -30,6 +30,7 @@ MAY_IMPORT = {
         "keras",
         "heads",
         "layers",
+        "models",
         "data",
         "evaluation",
         "checkpoints",

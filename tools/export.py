@@ -18,7 +18,7 @@ from keras_bert_suite import InputError, quiet
 from keras_bert_suite.tools import command_line
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", None, "A folder that kbs-finetune wrote.", required=True)
+flags.DEFINE_string("model", None, "A folder of kbs-finetune; or of Hugging Face, with a masked LM.", required=True)
 flags.DEFINE_string("output", None, "The .tflite file, or for a server the folder, to write.", required=True)
 flags.DEFINE_enum("format", "tflite", ["tflite", "saved_model"], "For devices, or for TensorFlow Serving.")
 flags.DEFINE_enum("quantization", "dynamic_int8", ["float32", "float16", "dynamic_int8"], "Of the weights.")

@@ -24,6 +24,8 @@ def main():
     print(f"{FLAGS.model}: {found['megabytes']:.2f} MB, {about['quantization']}")
     task = about.pop("task")
     print(f"task {task.pop('name')}: " + ", ".join(f"{name} {value}" for name, value in task.items()))
+    if "stages" in about:
+        print(f"early exit: {about['stages']} blocks, one at a time until the uncertainty is below the task's speed")
     print(f"reads {about['max_length']} pieces at most; tokenizer {about['tokenizer']}")
     for name in ("figures", "accuracy", "license"):
         if name in about:

@@ -3,9 +3,11 @@ r"""Answers with a fine-tuned model, a folder, a .tflite file or a server alike;
   {tool} --model=runs/sst2/model.tflite --text="a gorgeous, witty film"
   {tool} --model=runs/ner < texts.txt
   {tool} --model=runs/rank --text="flow past a plate" --choice="heat in slabs" --choice="boundary layers"
+  {tool} --model=filler.tflite --text="Paris is the [MASK] of France"
   {tool} --model=sst2 --server=localhost:8500 --data=texts.jsonl
 
-Classification prints the label and every label's score; token classification the entities with their characters.
+Classification prints the label and every label's score; token classification the entities with their characters;
+masked LM the likeliest pieces of each mask.
 """
 
 import json
