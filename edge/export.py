@@ -96,6 +96,14 @@ def _figures(trained, model, examples, progress):
     return trained.task.evaluate(examples, model.predict(inputs, progress=progress))
 
 
+def lengths_of(words):
+    """Sequence lengths of strings, a list; of None an empty one."""
+    try:
+        return [int(word) for word in words or ()]
+    except ValueError:
+        raise InputError(f"Received the sequence lengths {','.join(words)}; expected numbers, as 32,64.") from None
+
+
 def texts(task, path, columns=None):
     """Up to `TEXTS` of the texts of a file, spread over it, a list of `Input`; none of None.
 
@@ -115,11 +123,9 @@ def texts(task, path, columns=None):
 
 def convert(trained, quantization, lengths, calibration=(), train=(), progress=iter):
     """The bytes of the model as TFLite, without metadata; arguments as for `export`."""
-    encodings = [
-        encoding
-        for found in rows(trained.task.config, trained.tokenizer, calibration, trained.max_length)
-        for encoding in found.encodings
-    ]
+    if quantization in quantize.CALIBRATED:
+        found = rows(trained.task.config, trained.tokenizer, calibration, trained.max_length)
+        encodings = [encoding for each in found for encoding in each.encodings]
     if quantization == "int8":
         from keras_bert_suite import rounding
 

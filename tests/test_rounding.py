@@ -80,11 +80,8 @@ def test_every_dense_layer_and_table_is_wrapped(bert):
 
 def test_a_family_without_normalization_is_rounded_too():
     keras.utils.set_random_seed(2)
-    model = made(
-        MobileBert(**SIZES, embedding_dim=16, bottleneck_dim=16, feed_forward_dim=32, num_feed_forwards=2)
-        if "bottleneck_dim" in MobileBert.__init__.__code__.co_varnames
-        else MobileBert(**SIZES)
-    )
+    sizes = {"embedding_dim": 16, "bottleneck_dim": 16, "feed_forward_dim": 32, "num_feed_forwards": 2}
+    model = made(MobileBert(**SIZES, **sizes))
     exact = logits(model)
     assert np.abs(logits(calibrated(model, encodings(model))) - exact).max() < 0.1 * np.abs(exact).max() + 0.02
 

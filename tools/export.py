@@ -52,7 +52,7 @@ def main():
 
     trained = saved.load(FLAGS.model)
     settings = {
-        "lengths": _lengths() or [trained.max_length],
+        "lengths": export.lengths_of(FLAGS.sequence_lengths) or [trained.max_length],
         "license": FLAGS.license,
         "examples": _labelled(trained, FLAGS.data),
         "calibration": export.texts(trained.task, FLAGS.calibration or FLAGS.train, FLAGS.columns),
@@ -73,15 +73,6 @@ def _labelled(trained, path):
     examples = trained.task.read(path, FLAGS.columns) if path else ()
     trained.task.check(examples, path)
     return examples
-
-
-def _lengths():
-    try:
-        return [int(length) for length in FLAGS.sequence_lengths or ()]
-    except ValueError:
-        raise InputError(
-            f"--sequence_lengths={','.join(FLAGS.sequence_lengths)}; expected numbers, as 32,64."
-        ) from None
 
 
 def _for_a_server():
