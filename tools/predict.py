@@ -26,11 +26,13 @@ flags.DEFINE_multi_string("choice", [], "A choice, or a candidate, of the one --
 flags.DEFINE_string("data", None, "File of text, pair, choices: .tsv, .csv, .jsonl; or of a text a line.")
 flags.DEFINE_list("columns", None, "Columns of a file without a header line, as text,pair.")
 flags.DEFINE_integer("threads", 2, "Threads of the device runtime.", lower_bound=1)
+flags.DEFINE_integer("workers", 1, "Texts at a time on the device runtime, each with so many threads.", lower_bound=1)
 
 
 def main():
     inputs = _inputs()
-    model = _on_server() if FLAGS.server else command_line.open_model(FLAGS.model, FLAGS.threads)
+    local = (FLAGS.model, FLAGS.threads, FLAGS.workers)
+    model = _on_server() if FLAGS.server else command_line.open_model(*local)
     for (text, *_), answer in zip(inputs, model.predict(inputs, progress=command_line.progress), strict=True):
         if answer.pop("truncated", False):
             length = "what the model reads" if FLAGS.server else f"{model.max_length} pieces"
