@@ -30,6 +30,11 @@ def main():
     for name in ("figures", "accuracy", "license"):
         if name in about:
             print(f"{name}: {about[name]}")
+    reasons = {}
+    for name, row in about.get("float_operations", {}).items():
+        reasons.setdefault(row["reason"], []).append(f"{row['count']} {name}")
+    for reason, names in reasons.items():
+        print(f"float: {', '.join(names)}: {reason}")
     print("files: " + ", ".join(f"{name} ({size:,} bytes)" for name, size in found["files"].items()))
     for graph in found["graphs"]:
         shapes = ", ".join(f"{name} {shape}" for name, shape in graph["outputs"].items())
