@@ -122,6 +122,9 @@ class Classification(Task):
         `EarlyExit`.
         """
         if self.speed is not None:
+            if encoder.pooler is not None:
+                # No classifier reads it.
+                encoder.pooler.trainable = False
             return EarlyExit(encoder, len(self.labels))
         model = heads.attach(encoder, "classification", len(self.labels) - (self.problem == "ordinal"), dropout)
         if self.stride is None or self.pool != "attention":
