@@ -1,16 +1,20 @@
 """Exported files answer as the Keras model does, carry what they need, and are read by MediaPipe."""
 
+import json
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from keras_bert_suite import Bert, InputError, Tokenizer
+from keras_bert_suite import Bert, Encoder, InputError, Tokenizer
+from keras_bert_suite.data import assistant_commands
 from keras_bert_suite.edge import export, inspection, ladder, metadata, pipeline, quantize
 from keras_bert_suite.tasks.classification import Classification
 from keras_bert_suite.tasks.inputs import Input
 from keras_bert_suite.tasks.saved import TaskModel
+from keras_bert_suite.tasks.similarity import Similarity
 from keras_bert_suite.tasks.token_classification import TokenClassification
 
 WORDS = "the a film song good bad was is not very anna paris in left".split()
@@ -90,6 +94,52 @@ def test_mediapipe_reads_it(tmp_path):
             scores = device(text)["scores"]
             # The same kernels in another build of the runtime.
             assert max(abs(found[label] - scores[label]) for label in scores) < 1e-2
+
+
+# One kernel in two builds of a runtime; int8 quantizes activations as they come, and not to the same numbers in both.
+COSINES = {"float32": 0.99999, "float16": 0.99999, "dynamic_int8": 0.999}
+
+
+def commands():
+    """Texts of the bundled data set, and one that is longer than a row."""
+    lines = (Path(assistant_commands.__file__).parent / "test.jsonl").read_text(encoding="utf-8").splitlines()[:60]
+    found = [json.loads(line)["text"] for line in lines]
+    return [*found, "Wake Anna at 6:45, please!", "wake anna in Lisbon, please. " * 20]
+
+
+def sentences(normalize):
+    """A model of sentences: the bundled encoder's mean, with length 1 or as it is."""
+    encoder, task = Encoder.from_preset("kbs_tiny_en"), Similarity(normalize=normalize)
+    return TaskModel(encoder, task.build(encoder, 0.0), task, Tokenizer.from_preset("kbs_tiny_en"), 32)
+
+
+def embedded(path, texts, **options):
+    """The vectors that MediaPipe's TextEmbedder gives, and the name of its output."""
+    python = pytest.importorskip("mediapipe.tasks.python")
+    options = python.text.TextEmbedderOptions(python.BaseOptions(model_asset_path=str(path)), **options)
+    with python.text.TextEmbedder.create_from_options(options) as embedder:
+        found = [embedder.embed(text).embeddings for text in texts]
+    assert {len(one) for one in found} == {1}
+    return np.array([one[0].embedding for one in found]), found[0][0].head_name
+
+
+def cosines(ours, theirs):
+    return (ours * theirs).sum(-1) / np.linalg.norm(ours, axis=-1) / np.linalg.norm(theirs, axis=-1)
+
+
+@pytest.mark.parametrize(("quantization", "normalize"), [*((name, True) for name in COSINES), ("float32", False)])
+def test_mediapipe_gives_the_same_vectors(quantization, normalize, tmp_path):
+    path, texts = tmp_path / "model.tflite", commands()
+    export.export(sentences(normalize), path, quantization, [32])
+    ours = pipeline.load(path).embed(texts)
+    theirs, name = embedded(path, texts)
+    assert name == "embedding" and ours.shape == theirs.shape
+    assert cosines(ours, theirs).min() > COSINES[quantization]
+    lengths = np.linalg.norm(theirs, axis=-1)
+    # What the task says of normalization is in the graph: MediaPipe's own is not needed, and does it where it is not.
+    assert np.abs(lengths - 1).max() < 1e-5 if normalize else np.abs(lengths - 1).min() > 0.1
+    scaled, _ = embedded(path, texts[:5], l2_normalize=True)
+    assert np.abs(np.linalg.norm(scaled, axis=-1) - 1).max() < 1e-5
 
 
 def test_bad_files_and_lengths_are_named(tmp_path):
