@@ -15,6 +15,8 @@ from keras_bert_suite.errors import InputError
 from keras_bert_suite.quiet import quiet
 
 _OPERATIONS = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+_MOVES = """CAST CONCATENATION DEQUANTIZE EXPAND_DIMS GATHER PACK PAD QUANTIZE RESHAPE SELECT SELECT_V2 SLICE SPLIT
+SQUEEZE STRIDED_SLICE TRANSPOSE""".split()
 _TYPES = {value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
 
 
@@ -57,6 +59,21 @@ def operations(content):
     model = schema.Model.GetRootAs(bytearray(content), 0)
     graphs = (model.Subgraphs(i) for i in range(model.SubgraphsLength()))
     return dict(Counter(name for graph in graphs for name, _, _ in _operations(model, graph)))
+
+
+def float_operations(content):
+    """Of the first graph of a TFLite model, its bytes, what computes in float: name to how often.
+
+    What moves numbers, looks them up, or takes them from float to integers and back, is left out.
+    """
+    model = schema.Model.GetRootAs(bytearray(content), 0)
+    graph = model.Subgraphs(0)
+    floats = (name for name, _, made in _operations(model, graph) if _type(graph, made[0]) == "float32")
+    return dict(Counter(name for name in floats if name not in _MOVES).most_common())
+
+
+def _type(graph, i):
+    return _TYPES[graph.Tensors(i).Type()]
 
 
 def _signatures(model):

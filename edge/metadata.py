@@ -1,10 +1,13 @@
-"""What a `.tflite` file says about itself: TFLite metadata for MediaPipe Tasks, and our JSON beside it.
+"""What a `.tflite` file says about itself: TFLite metadata for MediaPipe and the Task Library, and our JSON beside it.
 
 A file with metadata is two things in one: a flatbuffer with a `TFLITE_METADATA` buffer and, from its end, a ZIP
 archive with the files that the metadata name (`vocab.txt`, `labels.txt`) and `keras_bert_suite.json`, which holds all
 that the pipeline needs: `version task lengths max_length tokenizer quantization figures license`; under `model` the
 size and the SHA-256 of the flatbuffer, so that a damaged file is refused before the runtime's kernels read it; and
 where the file was judged, `accuracy`: `examples`, and the figures `before` (the Keras model) and `after` (the file).
+
+A model with early exit has `stages`, the number of its blocks (`runtime` says how they are run), the `speed` in its
+`task`, and the `version` 2: what knows version 1 alone refuses the file.
 
 The layout is that of TensorFlow's metadata schema 1.5 (`metadata_schema.fbs`); the numbers below are its fields.
 """
@@ -27,6 +30,13 @@ _INPUTS = {
     "input_word_ids": ("ids", "Token ids."),
     "input_mask": ("mask", "1 for a real token, 0 for padding."),
     "input_type_ids": ("segment_ids", "0 for the first text, 1 for the second."),
+}
+# What the clients of these tasks look for; an output of no task of theirs keeps its name.
+_OUTPUTS = {
+    "scores": ("probability", "The score of each label."),
+    "embedding": ("embedding", "The text's vector."),
+    "start_scores": ("start_logits", "How likely an answer starts at each id, as logits."),
+    "end_scores": ("end_logits", "How likely an answer ends at each id, as logits."),
 }
 _LABELS_FILE, _VOCABULARY_FILE = 2, 5  # of the enumeration AssociatedFileType
 _BERT_TOKENIZER = 4  # of the union ProcessUnitOptions
@@ -72,7 +82,11 @@ def add(model, about, tokenizer, labels):
     graph = content.subgraphs[0]
     names = [graph.tensors[i].name.decode() for i in graph.inputs]
     inputs = [next(value for part, value in _INPUTS.items() if part in name) for name in names]
-    _add_buffer(content, _metadata(about, inputs, VOCABULARY if "files" not in about["tokenizer"] else None))
+    signature = next(each for each in content.signatureDefs if each.subgraphIndex == 0)
+    by_place = {output.tensorIndex: output.name.decode() for output in signature.outputs}
+    outputs = [_OUTPUTS.get(by_place[i], (by_place[i], "")) for i in graph.outputs]
+    vocabulary = VOCABULARY if "files" not in about["tokenizer"] else None
+    _add_buffer(content, _metadata(about, inputs, outputs, vocabulary, labels))
     _share_scales(content)
     model = bytes(utils.convert_object_to_bytearray(content))
     about = {**about, "model": {"bytes": len(model), "sha256": hashlib.sha256(model).hexdigest()}}
@@ -147,20 +161,16 @@ def _add_buffer(content, metadata):
     content.metadata = [*(content.metadata or []), entry]
 
 
-def _metadata(about, inputs, vocabulary):
+def _metadata(about, inputs, outputs, vocabulary, labels):
     builder, units = flatbuffers.Builder(1024), {}
     if vocabulary is not None:
         file = _file(builder, vocabulary, "Vocabulary of the tokenizer.", _VOCABULARY_FILE)
         options = _table(builder, 1, {0: _vector(builder, [file])})
         units = {5: _vector(builder, [_table(builder, 2, {1: options}, {0: _BERT_TOKENIZER})])}
     tensors = [_tensor(builder, name, text) for name, text in inputs]
-    labels = _file(builder, LABELS, "Labels, in the order of the scores.", _LABELS_FILE)
-    output = _tensor(builder, "probability", "The score of each label.", [labels])
-    graph = _table(
-        builder,
-        10,
-        {2: _vector(builder, tensors), 3: _vector(builder, [output]), **units},
-    )
+    files = [_file(builder, LABELS, "Labels, in the order of the scores.", _LABELS_FILE)] if labels else []
+    made = [_tensor(builder, name, text, files if name == "probability" else ()) for name, text in outputs]
+    graph = _table(builder, 10, {2: _vector(builder, tensors), 3: _vector(builder, made), **units})
     texts = {
         0: about["task"]["name"],
         1: f"A keras_bert_suite model for {about['task']['name'].replace('_', ' ')}; see {ABOUT}.",

@@ -35,6 +35,31 @@ def load_model(folder, head=None, **overrides):
         raise InputError(
             f"{folder} is a folder of ours; load_model takes its head from it, so leave out head={head!r}."
         )
+    return with_head(
+        source,
+        head,
+        lambda encoder, config: heads.attach(encoder, head, units=_number_of_labels(source), config=config),
+        **overrides,
+    )[1]
+
+
+def has_head(source, head):
+    """Whether a checkpoint of Hugging Face's says that it holds this head."""
+    return family_of(source).architectures.get(head, "") in (source.config.get("architectures") or ())
+
+
+def with_head(source, head, build, **overrides):
+    """An encoder and a model over it with a head of its checkpoint.
+
+    Args:
+        source: what `presets.open_source` gave.
+        head: the head's name.
+        build: a function from the encoder and the checkpoint's config to the model, whose layer has that name.
+        **overrides: arguments of the family.
+
+    Returns:
+        `(encoder, model)`.
+    """
     family = family_of(source)
     if head not in family.architectures:
         known = ", ".join(name for name in family.architectures if name != "encoder")
@@ -43,9 +68,9 @@ def load_model(folder, head=None, **overrides):
     pools = head in heads.POOLED and family.head_options.get(head, {}).get("pool", "pooler") == "pooler"
     without = {} if pools or "pooler" not in inspect.signature(family.__init__).parameters else {"pooler": None}
     encoder = Encoder.from_preset(source, load_weights=False, **without, **overrides)
-    model = heads.attach(encoder, head, units=_number_of_labels(source), config=source.config)
+    model = build(encoder, source.config)
     loading.load(model, source, family, ignore_encoder_extras=not pools)
-    return model
+    return encoder, model
 
 
 def _number_of_labels(source):

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_bert_suite import nearest
 from keras_bert_suite.checkpoints import writing
 from keras_bert_suite.data import readers
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.evaluation import metrics
+from keras_bert_suite.nearest import highest, unit
 
 IDS = ("_id", "id", "docid", "pid", "qid")
 # Texts that are embedded between two records of what is done, and vectors that a query is compared with at a time.
@@ -162,24 +164,10 @@ class Index:
         Raises:
             InputError: the queries are of another width, or there is no graph.
         """
-        queries = unit(queries)
-        if queries.shape[1] != self.vectors.shape[1]:
-            raise InputError(
-                f"The queries' vectors have {queries.shape[1]} values and the index's {self.vectors.shape[1]}; "
-                f"embed them with the model of the index, {self.settings['model'] or 'which it does not name'}."
-            )
-        k = min(k, len(self))
+        model = self.settings["model"]
         if approximate:
-            return self._search_graph(queries, k)
-        best = np.empty((len(queries), 0), "float32")
-        places = np.empty((len(queries), 0), "int64")
-        for start in range(0, len(self), VECTORS):
-            block = np.asarray(self.vectors[start : start + VECTORS], "float32")
-            numbers = np.broadcast_to(np.arange(start, start + len(block)), (len(queries), len(block)))
-            best, places = _highest(
-                np.concatenate([best, queries @ block.T], axis=1), np.concatenate([places, numbers], axis=1), k
-            )
-        return best, places
+            return self._search_graph(nearest.unit_queries(queries, self.vectors.shape[1], model), min(k, len(self)))
+        return nearest.search(self.vectors, queries, k, VECTORS, model=model)
 
     def _search_graph(self, queries, k):
         path = self.folder / "graph.usearch"
@@ -237,7 +225,7 @@ def evaluate(model, folder, reranker=None, candidates=100, binary=False, progres
     relevance, scores = [], []
     for query, vector in zip(queries, asked, strict=True):
         cosines = (vectors @ vector)[None]
-        best, places = _highest(cosines, np.arange(len(documents))[None], min(candidates, len(documents)))
+        best, places = highest(cosines, np.arange(len(documents))[None], min(candidates, len(documents)))
         found = [{**documents[i], "score": float(score)} for i, score in zip(places[0], best[0], strict=True)]
         found = rerank(reranker, query["text"], found) if reranker else found
         relevance.append([qrels[query["id"]].get(item["id"], 0) for item in found])
@@ -262,21 +250,6 @@ def read_qrels(path):
                 f"{path} line {number}: expected query-id, corpus-id and score, a whole number."
             ) from None
     return qrels
-
-
-def unit(vectors):
-    """Vectors `(n, dim)` as float32 of length 1; zeros stay zeros."""
-    vectors = np.asarray(vectors, "float32")
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-
-
-def _highest(scores, places, k):
-    """The `k` highest of each row and their places, in order; of equal scores the lower place first."""
-    if scores.shape[1] > k:
-        inside = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-        scores, places = np.take_along_axis(scores, inside, 1), np.take_along_axis(places, inside, 1)
-    order = np.lexsort((places, -scores))
-    return np.take_along_axis(scores, order, 1), np.take_along_axis(places, order, 1)
 
 
 def _write_documents(documents, folder):

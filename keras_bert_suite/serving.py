@@ -119,6 +119,8 @@ class Served:
 
     def __init__(self, trained):
         self.trained, self.config = trained, trained.task.config
+        if "speed" in self.config:
+            raise InputError("A model with early exit is not served; it is for devices: export it as a .tflite file.")
         if self.config["name"] not in _ANSWERS:
             raise InputError(
                 f"A model of the task {self.config['name']} is not served; expected one of {', '.join(_ANSWERS)}."

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_bert_suite import InputError, search
+from keras_bert_suite.edge import index as packed
 from tests.tools.test_tools import complaint, tool
 
 WORDS = "wing lift drag heat shock plate flow jet cone shell".split()
@@ -49,6 +50,48 @@ def corpus(tmp_path):
     path = tmp_path / "corpus.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
+
+
+def test_a_packed_index_gives_what_the_folder_does(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(packed, "BLOCK", 7)
+    folder = search.build(Bag(), corpus, tmp_path / "index", name="bag")
+    queries = Bag().embed(texts(60)[-10:])
+    scores, places = folder.search(queries, 5)
+    cosines = search.unit(queries) @ np.array(folder.vectors).T
+    for dtype, atol in (("float16", 1e-3), ("int8", 1e-2)):
+        path = tmp_path / f"index.{dtype}"
+        packed.write(folder, path, dtype)
+        index = packed.PackedIndex(path)
+        assert len(index) == 50 and isinstance(index.vectors, np.memmap) and index.vectors.dtype == dtype
+        found, numbers = index.search(queries, 5)
+        # 11 bits of mantissa; steps of 1/127 of a row's largest value. Texts of the same words are ties.
+        np.testing.assert_allclose(found, scores, atol=atol)
+        np.testing.assert_allclose(np.take_along_axis(cosines, numbers, 1), scores, atol=atol)
+        assert index.documents(places[0]) == folder.documents(places[0])
+        assert index.search(queries, 500)[0].shape == (10, 50)
+        with pytest.raises(InputError, match="have 3 values and the index's 16.*model of the index, bag"):
+            index.search(np.ones((1, 3)))
+        with pytest.raises(InputError, match="has no graph"):
+            index.search(queries, approximate=True)
+        for damaged in (path.read_bytes()[:-1], path.read_bytes()[:20], b"", b"x" * 99):
+            (tmp_path / "damaged").write_bytes(damaged)
+            with pytest.raises(InputError, match="damaged is no packed index, or is cut off"):
+                packed.PackedIndex(tmp_path / "damaged")
+
+
+def test_a_packed_index_is_laid_out_as_documented(corpus, tmp_path):
+    folder = search.build(Bag(), corpus, tmp_path / "index", name="bag")
+    packed.write(folder, tmp_path / "packed", "int8")
+    content = (tmp_path / "packed").read_bytes()
+    assert content[:8] == b"KBSINDEX" and content[8:12] == b"\x01\0\0\0"
+    header = json.loads(content[16 : 16 + int.from_bytes(content[12:16], "little")])
+    assert header["bytes"] == len(content) and header["texts"] == 50 and header["dim"] == 16
+    parts = {name: content[start : start + size] for name, (start, size) in header["parts"].items()}
+    assert all(start % 64 == 0 for start, _ in header["parts"].values())
+    rows = np.frombuffer(parts["vectors"], "<i1").reshape(50, 16) * np.frombuffer(parts["scales"], "<f4")[:, None]
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
+    offsets = np.frombuffer(parts["offsets"], "<i8")
+    assert json.loads(parts["documents"][offsets[3] : offsets[4]]) == {"id": "d3", "text": texts(50)[3]}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])

@@ -30,6 +30,7 @@ MAY_IMPORT = {
         "keras",
         "heads",
         "layers",
+        "models",
         "data",
         "evaluation",
         "checkpoints",
@@ -40,10 +41,12 @@ MAY_IMPORT = {
     },
     "evaluation": {"errors"},
     "training": {"keras", "layers", "checkpoints", "training", "errors"},
-    "edge": {"ai_edge_litert", "tokenizers", "tasks", "checkpoints", "edge", "errors", "quiet"},
-    "search": {"checkpoints", "data", "evaluation", "errors"},
+    "edge": {"ai_edge_litert", "data", "tokenizers", "tasks", "checkpoints", "edge", "errors", "nearest", "quiet"},
+    "search": {"checkpoints", "data", "evaluation", "errors", "nearest"},
+    "nearest": {"errors"},
     "client": {"tasks", "tokenizers", "errors"},
     "serving": {"keras", "tensorflow", "tasks", "data", "tokenizers", "checkpoints", "client", "errors", "quiet"},
+    "rounding": {"keras", "tensorflow", "layers", "training"},
     "quiet": set(),
 }
 

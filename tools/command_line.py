@@ -71,12 +71,12 @@ def progress(items):
     return tqdm(items, disable=None, leave=False)
 
 
-def open_model(path, threads=None):
-    """What answers: a folder that `kbs-finetune` wrote, or a `.tflite` file that `kbs-export` wrote."""
+def open_model(path, threads=None, workers=1):
+    """What answers: a folder of `kbs-finetune`; or a `.tflite` file, `workers` texts at a time, each by `threads`."""
     if str(path).endswith(".tflite"):
         from keras_bert_suite.edge import pipeline
 
-        return pipeline.load(path, threads=threads)
+        return pipeline.load(path, threads, workers)
     quiet.start_tensorflow()
     from keras_bert_suite.tasks import saved
 

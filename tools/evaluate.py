@@ -30,6 +30,7 @@ flags.DEFINE_string("submission", None, "Folder for answers to GLUE's test sets,
 flags.DEFINE_string("json", None, "File for the metrics.")
 flags.DEFINE_string("html", None, "File for a report.")
 flags.DEFINE_integer("threads", 2, "Threads of the device runtime.", lower_bound=1)
+flags.DEFINE_integer("workers", 1, "Texts at a time on the device runtime, each with so many threads.", lower_bound=1)
 
 
 def main():
@@ -42,7 +43,7 @@ def main():
 
 
 def _file():
-    model = command_line.open_model(FLAGS.model, FLAGS.threads)
+    model = command_line.open_model(FLAGS.model, FLAGS.threads, FLAGS.workers)
     task = suites.task_of(model)
     examples = task.read(FLAGS.data, FLAGS.columns)
     task.check(examples, FLAGS.data)
@@ -65,7 +66,7 @@ def _suite():
         own = Path(FLAGS.model) / paths[0].parent.name, Path(FLAGS.model) / data_set.name
         path = next((str(folder) for folder in own if folder.is_dir()), FLAGS.model)
         try:
-            model = open_model(path, FLAGS.threads)
+            model = open_model(path, FLAGS.threads, FLAGS.workers)
             results[data_set.name] = suites.judge(data_set, paths, model, command_line.progress)
             if FLAGS.submission:
                 suites.write_submission(data_set, FLAGS.data, model, FLAGS.submission, command_line.progress)

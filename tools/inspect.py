@@ -24,10 +24,17 @@ def main():
     print(f"{FLAGS.model}: {found['megabytes']:.2f} MB, {about['quantization']}")
     task = about.pop("task")
     print(f"task {task.pop('name')}: " + ", ".join(f"{name} {value}" for name, value in task.items()))
+    if "stages" in about:
+        print(f"early exit: {about['stages']} blocks, one at a time until the uncertainty is below the task's speed")
     print(f"reads {about['max_length']} pieces at most; tokenizer {about['tokenizer']}")
     for name in ("figures", "accuracy", "license"):
         if name in about:
             print(f"{name}: {about[name]}")
+    reasons = {}
+    for name, row in about.get("float_operations", {}).items():
+        reasons.setdefault(row["reason"], []).append(f"{row['count']} {name}")
+    for reason, names in reasons.items():
+        print(f"float: {', '.join(names)}: {reason}")
     print("files: " + ", ".join(f"{name} ({size:,} bytes)" for name, size in found["files"].items()))
     for graph in found["graphs"]:
         shapes = ", ".join(f"{name} {shape}" for name, shape in graph["outputs"].items())

@@ -3,9 +3,11 @@ r"""Answers with a fine-tuned model, a folder, a .tflite file or a server alike;
   {tool} --model=runs/sst2/model.tflite --text="a gorgeous, witty film"
   {tool} --model=runs/ner < texts.txt
   {tool} --model=runs/rank --text="flow past a plate" --choice="heat in slabs" --choice="boundary layers"
+  {tool} --model=filler.tflite --text="Paris is the [MASK] of France"
   {tool} --model=sst2 --server=localhost:8500 --data=texts.jsonl
 
-Classification prints the label and every label's score; token classification the entities with their characters.
+Classification prints the label and every label's score; token classification the entities with their characters;
+masked LM the likeliest pieces of each mask.
 """
 
 import json
@@ -26,11 +28,13 @@ flags.DEFINE_multi_string("choice", [], "A choice, or a candidate, of the one --
 flags.DEFINE_string("data", None, "File of text, pair, choices: .tsv, .csv, .jsonl; or of a text a line.")
 flags.DEFINE_list("columns", None, "Columns of a file without a header line, as text,pair.")
 flags.DEFINE_integer("threads", 2, "Threads of the device runtime.", lower_bound=1)
+flags.DEFINE_integer("workers", 1, "Texts at a time on the device runtime, each with so many threads.", lower_bound=1)
 
 
 def main():
     inputs = _inputs()
-    model = _on_server() if FLAGS.server else command_line.open_model(FLAGS.model, FLAGS.threads)
+    local = (FLAGS.model, FLAGS.threads, FLAGS.workers)
+    model = _on_server() if FLAGS.server else command_line.open_model(*local)
     for (text, *_), answer in zip(inputs, model.predict(inputs, progress=command_line.progress), strict=True):
         if answer.pop("truncated", False):
             length = "what the model reads" if FLAGS.server else f"{model.max_length} pieces"

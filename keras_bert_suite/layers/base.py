@@ -1,11 +1,13 @@
 """What every layer stands on: a `Layer` whose constructor's signature is its config, and the small factories."""
 
+import contextlib
 import inspect
 
 import keras
 from keras import ops
 
 PACKAGE = "keras_bert_suite"
+_WRAPPERS = []
 
 
 def register(cls):
@@ -83,14 +85,34 @@ def activation(name):
 
 def dense(units, name, activation=None, use_bias=True):
     """A `Dense` layer, initialized as BERT is."""
-    return keras.layers.Dense(
-        units, activation=activation, use_bias=use_bias, kernel_initializer=initializer(), name=name
+    return _wrapped(
+        keras.layers.Dense(
+            units, activation=activation, use_bias=use_bias, kernel_initializer=initializer(), name=name
+        )
     )
 
 
 def table(rows, dim, name):
     """An `Embedding` layer, initialized as BERT is."""
-    return keras.layers.Embedding(rows, dim, embeddings_initializer=initializer(), name=name)
+    return _wrapped(keras.layers.Embedding(rows, dim, embeddings_initializer=initializer(), name=name))
+
+
+@contextlib.contextmanager
+def wrapping(wrap):
+    """Within it, what `dense` and `table` make is `wrap(layer)`: how arithmetic is changed in every family at once.
+
+    Args:
+        wrap: a function from a `Dense` or `Embedding` layer to a layer that is called, and built, in its stead.
+    """
+    _WRAPPERS.append(wrap)
+    try:
+        yield
+    finally:
+        _WRAPPERS.pop()
+
+
+def _wrapped(layer):
+    return _WRAPPERS[-1](layer) if _WRAPPERS else layer
 
 
 def norm(kind, epsilon, name):

@@ -9,6 +9,7 @@ TASKS = {
     "question_answering": ("keras_bert_suite.tasks.question_answering", "QuestionAnswering"),
     "multiple_choice": ("keras_bert_suite.tasks.multiple_choice", "MultipleChoice"),
     "ranking": ("keras_bert_suite.tasks.ranking", "Ranking"),
+    "masked_lm": ("keras_bert_suite.tasks.masked_lm", "MaskedLM"),
     "similarity": ("keras_bert_suite.tasks.similarity", "Similarity"),
 }
 

@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_bert_suite import heads
 from keras_bert_suite.data import readers
+from keras_bert_suite.encoders.early_exit import EarlyExit
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.evaluation import metrics
 from keras_bert_suite.layers import Layer, Pool, register
@@ -30,16 +31,26 @@ class Classification(Task):
             or `"regression"`.
         stride: pieces that windows of a long text share; None to cut it.
         pool: how the logits of windows are joined: `"mean"`, `"max"`, or `"attention"`, a mean with learned weights.
+        speed: for a classifier after each block (early exit, Liu et al. 2020, https://arxiv.org/abs/2004.02178): the
+            uncertainty, 0 to 1, below which a text's answer is that of the block, and the device runs no further one.
+            All classifiers learn the labels at once (Teerapittayanon et al. 2016, https://arxiv.org/abs/1709.01686).
+            None for the one classifier over the last block.
     """
 
     name = "classification"
 
-    def __init__(self, labels, problem="single_label", stride=None, pool="mean"):
+    def __init__(self, labels, problem="single_label", stride=None, pool="mean", speed=None):
         if problem not in PROBLEMS:
             raise InputError(f"Received problem={problem!r}; expected {', '.join(PROBLEMS)}.")
         if pool not in POOLS:
             raise InputError(f"Received pool={pool!r}; expected {', '.join(POOLS)}.")
+        if speed is not None and (problem != "single_label" or stride is not None or not 0 <= speed <= 1):
+            raise InputError(
+                f"Received speed={speed} with problem={problem}, stride={stride}; early exit is for one label of "
+                "several, without windows, and a speed is 0 to 1."
+            )
         self.labels, self.problem, self.stride, self.pool = list(labels), problem, stride, pool
+        self.speed = speed
         self.grouped = stride is not None
         self._ids = {label: i for i, label in enumerate(self.labels)}
 
@@ -67,6 +78,8 @@ class Classification(Task):
     def config(self):
         """What makes the task again, as a dict."""
         config = {"name": self.name, "labels": self.labels, "problem": self.problem}
+        if self.speed is not None:
+            return {**config, "speed": self.speed}
         return config if self.stride is None else {**config, "stride": self.stride, "pool": self.pool}
 
     def check(self, examples, path):
@@ -105,8 +118,14 @@ class Classification(Task):
     def build(self, encoder, dropout):
         """The encoder with the task's head, a `keras.Model` from its inputs to `{"logits"}`.
 
-        With `pool="attention"` also `weight` `(batch, 1)`, the logit of a window's weight.
+        With `pool="attention"` also `weight` `(batch, 1)`, the logit of a window's weight. With a `speed` an
+        `EarlyExit`.
         """
+        if self.speed is not None:
+            if encoder.pooler is not None:
+                # No classifier reads it.
+                encoder.pooler.trainable = False
+            return EarlyExit(encoder, len(self.labels))
         model = heads.attach(encoder, "classification", len(self.labels) - (self.problem == "ordinal"), dropout)
         if self.stride is None or self.pool != "attention":
             return model
@@ -115,7 +134,12 @@ class Classification(Task):
         return keras.Model(encoder.input, {"logits": model.output["logits"], "weight": weight})
 
     def training_model(self, model):
-        """The model that is trained: for windows one that pools their logits."""
+        """The model that is trained: for windows one that pools their logits.
+
+        With a `speed` its `logits` are `(batch, blocks, labels)`.
+        """
+        if self.speed is not None:
+            return keras.Model(model.input, {"logits": StackExits(name="stack_exits")(exits_of(model.output))})
         if self.stride is None:
             return model
         windows = heads.grouped(model)
@@ -125,6 +149,8 @@ class Classification(Task):
 
     def losses(self):
         """The loss of each output."""
+        if self.speed is not None:
+            return {"logits": _EachExit()}
         if self.problem == "regression":
             return {"logits": _SquaredError()}
         if self.problem in ("multi_label", "ordinal"):
@@ -132,7 +158,9 @@ class Classification(Task):
         return {"logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
 
     def outputs(self, model_outputs):
-        """What `decode` reads: `scores`, probabilities or the number itself."""
+        """What `decode` reads: `scores`, probabilities or the number itself; with a `speed` those of each block."""
+        if self.speed is not None:
+            return {"scores": ops.softmax(ops.stack(exits_of(model_outputs), axis=1), axis=-1)}
         logits = model_outputs["logits"]
         if self.problem == "single_label":
             scores = ops.softmax(logits, axis=-1)
@@ -148,6 +176,27 @@ class Classification(Task):
         if self.problem == "multi_label":
             return metrics.multi_label(gold, [answer["labels"] for answer in answers], self.labels)
         return metrics.single_label([labels[0] for labels in gold], [a["label"] for a in answers], self.labels)
+
+
+def exits_of(outputs):
+    """Of the outputs of an `EarlyExit` a list, from the first block to the last."""
+    return [outputs[f"exit_{i}"] for i in range(len(outputs))]
+
+
+@register
+class StackExits(Layer):
+    """A list of logits `(batch, labels)` to `(batch, blocks, labels)`."""
+
+    def call(self, logits):
+        return ops.stack(logits, axis=1)
+
+
+class _EachExit(keras.losses.Loss):
+    """The mean cross-entropy of the logits `(batch, blocks, labels)` of all blocks against labels `(batch,)`."""
+
+    def call(self, y_true, y_pred):
+        labels = ops.broadcast_to(ops.expand_dims(ops.cast(y_true, "int32"), 1), ops.shape(y_pred)[:2])
+        return ops.mean(keras.losses.sparse_categorical_crossentropy(labels, y_pred, from_logits=True), axis=1)
 
 
 @register

@@ -30,10 +30,13 @@ def decode(task, outputs, rows, item):
         item: the `Input`.
 
     Returns:
-        Classification: `{"label", "score", "scores"}`; with several labels `{"labels", "scores"}`; a number
+        Classification: `{"label", "score", "scores"}`, with early exit also `"exit"`, the number of the block, from 0,
+        whose classifier answers; with several labels `{"labels", "scores"}`; a number
         `{"value"}`. Token classification: `{"entities": [{"label", "text", "start", "end", "score"}]}`, characters
         of the text. Intent and slots: both together. Question answering: `{"answer", "start", "end", "score",
-        "null_score", "answers"}`, characters of the passage. Multiple choice: `{"choice", "score", "scores"}`.
+        "null_score", "answers"}`, characters of the passage. Masked LM: `{"masks": [{"piece", "score", "start", "end",
+        "pieces": [{"piece", "score"}]}]}`, characters of the text that the mask is in. Multiple choice: `{"choice",
+        "score", "scores"}`.
         Ranking: `{"score"}`, or with choices `{"scores", "ranking"}`. Similarity: `{"embedding"}`, of a pair
         `{"score"}`, with choices `{"scores", "ranking"}`. With `"truncated": True` where the model did not read a
         text to its end.
@@ -65,10 +68,27 @@ def _classification(task, outputs, rows, item):
     if task["problem"] == "ordinal":
         above = np.concatenate([[1.0], np.minimum.accumulate(scores), [0.0]])
         return _best(task["labels"], above[:-1] - above[1:], int((scores > 0.5).sum()))
+    if "speed" in task:
+        sure = uncertainty(scores) < task["speed"]
+        exit = int(sure.argmax()) if sure.any() else len(scores) - 1
+        return {**_best(task["labels"], scores[exit]), "exit": exit}
     if task["problem"] == "multi_label":
         by_label = {label: float(score) for label, score in zip(task["labels"], scores, strict=True)}
         return {"labels": [label for label, score in by_label.items() if score >= 0.5], "scores": by_label}
     return _best(task["labels"], scores)
+
+
+def uncertainty(scores):
+    """The entropy of probabilities, from 0 for certain to 1 for all labels alike; Liu et al. 2020, FastBERT.
+
+    Args:
+        scores: `(..., labels)`, an array.
+
+    Returns:
+        `(...)`, an array.
+    """
+    scores = np.asarray(scores, "float64")
+    return -(scores * np.log(np.maximum(scores, np.finfo("float64").tiny))).sum(-1) / np.log(scores.shape[-1])
 
 
 def _best(labels, scores, best=None):
@@ -154,6 +174,20 @@ def _question_answering(task, outputs, rows, item):
     return {**(none if is_none else answers[0]), "null_score": difference, "answers": answers}
 
 
+def _masked_lm(task, outputs, rows, item):
+    encoding, masks = rows.encodings[0], []
+    places = [place for place, i in enumerate(encoding.ids) if i == task["mask_id"]]
+    for place, scores in zip(places, np.asarray(outputs[0]["scores"], "float64"), strict=False):
+        best = np.argsort(-scores, kind="stable")[: task["top"]]
+        pieces = [{"piece": rows.pieces[i], "score": float(scores[i])} for i in best]
+        start, end = encoding.offsets[place]
+        text = item.text if encoding.sequence_ids[place] == 0 else item.pair
+        # The mask of some tokenizers takes the space before it.
+        start += len(text[start:end]) - len(text[start:end].lstrip())
+        masks.append({**pieces[0], "start": start, "end": end, "pieces": pieces})
+    return {"masks": masks}
+
+
 def _multiple_choice(task, outputs, rows, item):
     scores = np.array([output["scores"][0] for output in outputs], "float64")
     chances = np.exp(scores - scores.max())
@@ -191,6 +225,7 @@ _DECODERS = {
     "token_classification": _token_classification,
     "intent_slots": _intent_slots,
     "question_answering": _question_answering,
+    "masked_lm": _masked_lm,
     "multiple_choice": _multiple_choice,
     "ranking": _ranking,
     "similarity": _similarity,

@@ -35,10 +35,12 @@ class Rows:
     Attributes:
         encodings: the rows, a list of `Encoding`.
         whole: for windows of a token task the encoding of the whole text; None otherwise.
+        pieces: of masked LM the vocabulary, pieces by id; None otherwise.
     """
 
     encodings: list
     whole: object = None
+    pieces: list | None = None
 
 
 def rows(task, tokenizer, inputs, max_length):
@@ -70,6 +72,8 @@ def rows(task, tokenizer, inputs, max_length):
         raise InputError("A ranking model scores a query with a text; the input has a single text.")
     texts, pairs = [item.text for item in inputs], pairs if paired else None
     encodings = tokenizer.encode_batch(texts, pairs, max_length)
+    if task["name"] == "masked_lm":
+        return [_masked(task, tokenizer, encoding) for encoding in encodings]
     found = [Rows([encoding]) for encoding in encodings]
     if task.get("stride") is not None:
         long = [i for i, encoding in enumerate(encodings) if encoding.truncated]
@@ -82,6 +86,16 @@ def rows(task, tokenizer, inputs, max_length):
             for i, row, whole in zip(long, windows, wholes, strict=True):
                 found[i] = Rows(row, whole)
     return found
+
+
+def _masked(task, tokenizer, encoding):
+    masks, piece = encoding.ids.count(task["mask_id"]), tokenizer.vocabulary[task["mask_id"]]
+    if not 0 < masks <= task["masks"]:
+        raise InputError(
+            f"A text has {masks} {piece} within the {len(encoding.ids)} pieces that are read; "
+            f"expected 1 to {task['masks']}."
+        )
+    return Rows([encoding], pieces=tokenizer.vocabulary)
 
 
 def _pair(item):

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_bert_suite import models
 from keras_bert_suite.checkpoints import loading, presets, writing
 from keras_bert_suite.data.batches import MULTIPLE, training_batches
 from keras_bert_suite.data.token_dropout import TokenDropout
@@ -17,6 +18,7 @@ from keras_bert_suite.errors import InputError
 from keras_bert_suite.tasks import similarity, task_class
 from keras_bert_suite.tasks.decoding import decode, of_row
 from keras_bert_suite.tasks.inputs import Input, rows
+from keras_bert_suite.tasks.masked_lm import MaskedLM
 from keras_bert_suite.tokenizers import Tokenizer
 
 EXAMPLES = 32
@@ -164,13 +166,21 @@ def begin(task, preset, max_length, dropout=0.1, lowercase=None):
         InputError: the encoder has fewer positions, or its vocabulary is another's.
     """
     tokenizer = Tokenizer.from_preset(preset, lowercase=lowercase)
-    encoder = Encoder.from_preset(preset, missing="initialize")
+    task.take(tokenizer)
+    source = presets.open_source(preset)
+    if task.name == "masked_lm" and models.has_head(source, task.name):
+        encoder, model = models.with_head(
+            source, task.name, lambda encoder, config: task.build(encoder, dropout, config)
+        )
+    else:
+        encoder = Encoder.from_preset(source, missing="initialize")
+        model = task.build(encoder, dropout)
     check_vocabulary(tokenizer, encoder, preset)
     positions = encoder.max_length
     max_length = max_length or positions or DEFAULT_LENGTH
     if positions and max_length > positions:
         raise InputError(f"Received max_length={max_length}; the encoder of {preset} has {positions} positions.")
-    return TaskModel(encoder, task.build(encoder, dropout), task, tokenizer, max_length)
+    return TaskModel(encoder, model, task, tokenizer, max_length)
 
 
 def merged(trained):
@@ -212,7 +222,8 @@ def save(trained, folder, card):
 
 
 def load(folder):
-    """A `TaskModel` from a folder that `save` wrote, or a sentence encoder from one of sentence-transformers.
+    """A `TaskModel` from a folder that `save` wrote; or a sentence encoder from one of sentence-transformers; or a
+    model that fills in masks from one of Hugging Face whose checkpoint has a masked-LM head.
 
     Raises:
         InputError: it is no such folder, or is not whole.
@@ -225,7 +236,12 @@ def load(folder):
         raise InputError(f"{folder} is no folder of a fine-tuned model: it has no config.json.")
     source = presets.open_source(folder)
     if source.dialect.name != "keras_bert_suite" or "task" not in source.config:
-        raise InputError(f"{folder} holds an encoder without a task; fine-tune it with kbs-finetune first.")
+        if not models.has_head(source, "masked_lm"):
+            raise InputError(f"{folder} holds an encoder without a task; fine-tune it with kbs-finetune first.")
+        trained = begin(MaskedLM(), folder, None)
+        mask = trained.tokenizer.vocabulary[trained.task.mask_id]
+        trained.examples = [Input(f"Paris is the {mask} of France."), Input(f"She {mask} a letter to her {mask}.")]
+        return trained
     settings = dict(source.config["task"])
     task = task_class(settings.pop("name"))(**settings)
     encoder = Encoder.from_preset(folder, load_weights=False)
@@ -236,6 +252,7 @@ def load(folder):
     lines = examples.read_text().splitlines() if examples.exists() else []
     inputs = [Input(**row) for row in map(json.loads, lines)]
     tokenizer = Tokenizer.from_preset(folder)
+    task.take(tokenizer)
     check_vocabulary(tokenizer, encoder, folder)
     return TaskModel(encoder, model, task, tokenizer, source.config["max_length"], figures, inputs)
 

@@ -27,6 +27,9 @@ class Task:
         """An example's `Input`."""
         return Input(example["text"], example.get("pair"))
 
+    def take(self, tokenizer):
+        """Learns from the tokenizer what the head needs to know of it."""
+
     def check(self, examples, path):
         """Raises InputError where an example does not fit the task."""
 

@@ -1,15 +1,20 @@
 """Exported files answer as the Keras model does, carry what they need, and are read by MediaPipe."""
 
+import json
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from keras_bert_suite import Bert, InputError, Tokenizer
-from keras_bert_suite.edge import export, inspection, metadata, pipeline
+from keras_bert_suite import Bert, Encoder, InputError, Tokenizer
+from keras_bert_suite.data import assistant_commands
+from keras_bert_suite.edge import export, inspection, ladder, metadata, pipeline, quantize
 from keras_bert_suite.tasks.classification import Classification
+from keras_bert_suite.tasks.inputs import Input
 from keras_bert_suite.tasks.saved import TaskModel
+from keras_bert_suite.tasks.similarity import Similarity
 from keras_bert_suite.tasks.token_classification import TokenClassification
 
 WORDS = "the a film song good bad was is not very anna paris in left".split()
@@ -31,15 +36,24 @@ TASKS = {
     "regression": Classification(["value"], "regression"),
     "tokens": TokenClassification(["O", "B-PER", "I-PER"]),
 }
-# float32 rounding; 11 bits of mantissa in the weights; 8 bits in weights and activations over two layers.
-BOUNDS = {"float32": 1e-5, "float16": 5e-3, "dynamic_int8": 0.1}
+# float32 rounding; 11 bits of mantissa in the weights; 8 bits in weights and activations over two layers; 4 bits in
+# half of the weights.
+BOUNDS = {"float32": 1e-5, "float16": 5e-3, "dynamic_int8": 0.1, "int8": 0.1, "int16x8": 0.1, "int4_mixed": 0.3}
+CALIBRATION = [Input(*text) for text in TEXTS]
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("quantization", BOUNDS)
+@pytest.mark.parametrize(
+    ("task", "quantization"),
+    # Those that need text differ by encoder, not by task.
+    [
+        (task, kind)
+        for kind in BOUNDS
+        for task in (["single_label", "tokens"] if kind in quantize.CALIBRATED else TASKS)
+    ],
+)
 def test_same_answers(task, quantization, tmp_path):
     model, path = trained(TASKS[task]), tmp_path / "model.tflite"
-    export.export(model, path, quantization, [8, 24])
+    export.export(model, path, quantization, [8, 24], calibration=CALIBRATION)
     found = export.check(model, path)
     scale = 10.0 if task == "regression" else 1.0
     assert found["score_difference"] < scale * BOUNDS[quantization]
@@ -82,6 +96,52 @@ def test_mediapipe_reads_it(tmp_path):
             assert max(abs(found[label] - scores[label]) for label in scores) < 1e-2
 
 
+# One kernel in two builds of a runtime; int8 quantizes activations as they come, and not to the same numbers in both.
+COSINES = {"float32": 0.99999, "float16": 0.99999, "dynamic_int8": 0.999}
+
+
+def commands():
+    """Texts of the bundled data set, and one that is longer than a row."""
+    lines = (Path(assistant_commands.__file__).parent / "test.jsonl").read_text(encoding="utf-8").splitlines()[:60]
+    found = [json.loads(line)["text"] for line in lines]
+    return [*found, "Wake Anna at 6:45, please!", "wake anna in Lisbon, please. " * 20]
+
+
+def sentences(normalize):
+    """A model of sentences: the bundled encoder's mean, with length 1 or as it is."""
+    encoder, task = Encoder.from_preset("kbs_tiny_en"), Similarity(normalize=normalize)
+    return TaskModel(encoder, task.build(encoder, 0.0), task, Tokenizer.from_preset("kbs_tiny_en"), 32)
+
+
+def embedded(path, texts, **options):
+    """The vectors that MediaPipe's TextEmbedder gives, and the name of its output."""
+    python = pytest.importorskip("mediapipe.tasks.python")
+    options = python.text.TextEmbedderOptions(python.BaseOptions(model_asset_path=str(path)), **options)
+    with python.text.TextEmbedder.create_from_options(options) as embedder:
+        found = [embedder.embed(text).embeddings for text in texts]
+    assert {len(one) for one in found} == {1}
+    return np.array([one[0].embedding for one in found]), found[0][0].head_name
+
+
+def cosines(ours, theirs):
+    return (ours * theirs).sum(-1) / np.linalg.norm(ours, axis=-1) / np.linalg.norm(theirs, axis=-1)
+
+
+@pytest.mark.parametrize(("quantization", "normalize"), [*((name, True) for name in COSINES), ("float32", False)])
+def test_mediapipe_gives_the_same_vectors(quantization, normalize, tmp_path):
+    path, texts = tmp_path / "model.tflite", commands()
+    export.export(sentences(normalize), path, quantization, [32])
+    ours = pipeline.load(path).embed(texts)
+    theirs, name = embedded(path, texts)
+    assert name == "embedding" and ours.shape == theirs.shape
+    assert cosines(ours, theirs).min() > COSINES[quantization]
+    lengths = np.linalg.norm(theirs, axis=-1)
+    # What the task says of normalization is in the graph: MediaPipe's own is not needed, and does it where it is not.
+    assert np.abs(lengths - 1).max() < 1e-5 if normalize else np.abs(lengths - 1).min() > 0.1
+    scaled, _ = embedded(path, texts[:5], l2_normalize=True)
+    assert np.abs(np.linalg.norm(scaled, axis=-1) - 1).max() < 1e-5
+
+
 def test_bad_files_and_lengths_are_named(tmp_path):
     model, path = trained(TASKS["single_label"]), tmp_path / "model.tflite"
     with pytest.raises(InputError, match="expected 3 to 24"):
@@ -94,13 +154,30 @@ def test_bad_files_and_lengths_are_named(tmp_path):
         pipeline.load(tmp_path / "nothing.tflite")
 
 
+@pytest.mark.parametrize("quantization", ["dynamic_int8", "int8", "int4_mixed"])
 @pytest.mark.parametrize("task", TASKS)
-def test_all_that_computes_runs_in_xnnpack(task, tmp_path):
-    export.export(trained(TASKS[task]), tmp_path / "model.tflite", "dynamic_int8", [16])
-    graph = inspection.inspect(tmp_path / "model.tflite")["graphs"][0]
+def test_all_that_computes_runs_in_xnnpack(task, quantization, tmp_path):
+    path = tmp_path / "model.tflite"
+    export.export(trained(TASKS[task]), path, quantization, [16], calibration=CALIBRATION)
+    graph = inspection.inspect(path)["graphs"][0]
     # What is left looks up rows of embeddings.
     assert set(graph["outside"]) <= {"CAST", "GATHER", "LESS", "ADD", "SELECT_V2", "SELECT"}
     assert graph["partitions"] == 1
+    if quantization == "int8":
+        check_integers(path)
+
+
+def check_integers(path):
+    """Shows that an int8 file multiplies int8 alone, and says why the rest of it is float."""
+    about = metadata.read(path)[metadata.ABOUT]
+    assert about["float_operations"].keys() <= quantize.FLOAT.keys()
+    assert inspection.float_operations(path.read_bytes()).keys() == about["float_operations"].keys()
+    content = inspection.schema.Model.GetRootAs(bytearray(path.read_bytes()), 0)
+    graph = content.Subgraphs(0)
+    products = [made for made in inspection._operations(content, graph) if made[0] == "FULLY_CONNECTED"]
+    assert products
+    for _, read, made in products:
+        assert [inspection._type(graph, number) for number in (*read[:2], *made)] == ["int8"] * 3
 
 
 def test_a_file_is_looked_into(tmp_path):
@@ -123,3 +200,31 @@ def test_a_file_is_looked_into(tmp_path):
     assert 4 * 32 * 32 <= sizes["block_0/attention"] <= 4 * (32 * 32 + 4 * 32) + 100
     assert 2 * 32 * 64 <= sizes["block_1/feed_forward"] <= 2 * 32 * 64 + 4 * (32 + 64) + 100
     assert sum(sizes.values()) < 1e6 * found["megabytes"]
+
+
+def test_a_ladder_takes_the_smallest_or_the_fastest_within_a_budget(tmp_path):
+    model, path, lines = trained(TASKS["single_label"]), tmp_path / "model.tflite", []
+    examples = [{"text": text, "pair": None, "label": "bad"} for text, _ in TEXTS]
+    settings = {"lengths": [16], "examples": examples, "calibration": CALIBRATION}
+    found = ladder.walk(model, path, 100.0, show=lines.append, **settings)
+    assert [row["quantization"] for row in found["steps"]] == list(ladder.STEPS) and len(lines) == 5
+    smallest = min(found["steps"], key=lambda row: row["megabytes"])["quantization"]
+    assert metadata.read(path)[metadata.ABOUT]["quantization"] == found["about"]["quantization"] == smallest
+    found = ladder.walk(model, path, 0.0, prefer="fastest", **{**settings, "calibration": ()})
+    within = [row for row in found["steps"] if row["lost"] <= 0]
+    fastest = min(within, key=lambda row: row["milliseconds"])["quantization"]
+    assert metadata.read(path)[metadata.ABOUT]["quantization"] == fastest and len(found["steps"]) == 3
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="No file loses -200.0 points"):
+        ladder.walk(model, path, -200.0, **{**settings, "calibration": ()})
+    assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == ["model.tflite"]
+
+
+def test_ranges_need_text(tmp_path):
+    with pytest.raises(InputError, match="int8 takes the ranges of activations from real text"):
+        export.export(trained(TASKS["tokens"]), tmp_path / "model.tflite", "int8", [16])
+    with pytest.raises(InputError, match="expected one of float32"):
+        export.export(trained(TASKS["tokens"]), tmp_path / "model.tflite", "int2", [16])
+    with pytest.raises(InputError, match="expected int8"):
+        export.export(trained(TASKS["tokens"]), tmp_path / "model.tflite", "float16", [16], train=[{}])
+    assert not list(tmp_path.iterdir())

@@ -28,6 +28,7 @@ FILES = {
     ),
     "multiple_choice": ("a.csv", "sent1,sent2,ending0,ending1,label\nHe wakes.,Then he,sleeps,rises,1\n"),
     "ranking": ("a.csv", "qtext,label,atext\nwho?,1,anna did\nwho?,0,at six\nwhen?,0,anna\nwhen?,1,at six o'clock\n"),
+    "masked_lm": ("a.tsv", "text\tlabel\nplay some [MASK]\tmusic\n[MASK] me up at [MASK]\twake six\n"),
     "similarity": (
         "a.csv",
         "sentence1,sentence2,score\nplay jazz,some music,4\nwake me,the harbour,0\nthere,here,2\n",
@@ -36,6 +37,8 @@ FILES = {
 SETTINGS = [
     ("classification", []),
     ("classification", ["problem=multi_label"]),
+    ("classification", ["speed=0.9"]),
+    ("masked_lm", ["top=3"]),
     ("token_classification", ["stride=8"]),
     ("intent_slots", []),
     ("question_answering", ["stride=16"]),
@@ -67,7 +70,8 @@ def trained_on(name, settings, tmp_path):
 
 
 def odd(item, text):
-    """An input with this text in place of the one that may be long."""
+    """An input with this text in place of the one that may be long; a mask stays."""
+    text = f"[MASK] {text}" if "[MASK]" in item.text else text
     if item.choices is not None:
         return item._replace(choices=(text, *item.choices[1:]))
     return item._replace(text=text) if item.pair is None else item._replace(pair=text)
