@@ -99,11 +99,11 @@ def _figures(trained, model, examples, progress):
 
 
 def lengths_of(words):
-    """Sequence lengths of strings, a list; of None an empty one."""
+    """Whole numbers, as sequence lengths, of strings, a list; of None an empty one."""
     try:
         return [int(word) for word in words or ()]
     except ValueError:
-        raise InputError(f"Received the sequence lengths {','.join(words)}; expected numbers, as 32,64.") from None
+        raise InputError(f"Received {','.join(words)}; expected whole numbers, as 32,64.") from None
 
 
 def texts(task, path, columns=None):

@@ -38,7 +38,6 @@ flags.DEFINE_string("html", None, "File for a report.")
 
 
 def main():
-    threads, lengths = _numbers("threads"), _numbers("sequence_lengths")
     if set(FLAGS.against) - set(LIBRARIES):
         raise InputError(f"--against={','.join(FLAGS.against)}; expected of {', '.join(LIBRARIES)}.")
     if FLAGS.against and not FLAGS.model:
@@ -54,8 +53,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         result = benchmark.benchmark(
             FLAGS.files,
-            threads,
-            lengths,
+            _numbers("threads"),
+            _numbers("sequence_lengths"),
             inputs=[task.input(example) for example in examples],
             judge=(lambda answers: task.evaluate(examples, answers)) if examples else None,
             trained=command_line.open_model(FLAGS.model) if FLAGS.against else None,
@@ -81,15 +80,12 @@ def main():
 
 
 def _numbers(flag):
-    if FLAGS[flag].value is None:
-        return None
-    try:
-        numbers = [int(number) for number in FLAGS[flag].value]
-    except ValueError:
-        numbers = []
-    if not numbers or min(numbers) < 1:
+    from keras_bert_suite.edge import export
+
+    numbers = export.lengths_of(FLAGS[flag].value)
+    if FLAGS[flag].value is not None and (not numbers or min(numbers) < 1):
         raise InputError(f"--{flag}={','.join(FLAGS[flag].value)}; expected numbers above 0, as 1,2.")
-    return numbers
+    return numbers or None
 
 
 def console():
