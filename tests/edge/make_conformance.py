@@ -127,6 +127,35 @@ def unigram(folder, kind):
     return _with_class(folder, kind)
 
 
+def spelled(folder, kind):
+    """A SentencePiece model of no family that spells in bytes the characters that it has no piece for."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([*commands(), *TEXTS[3:20]]),
+        model_writer=model,
+        model_type=kind,
+        vocab_size=900,
+        character_coverage=0.98,
+        normalization_rule_name="identity",
+        byte_fallback=True,
+        control_symbols="[CLS],[SEP],[MASK]",
+        minloglevel=2,
+    )
+    (folder / "spiece.model").write_bytes(model.getvalue())
+    return Tokenizer.from_preset(folder)
+
+
+def spelled_without_words(folder):
+    """The same as Llama's `tokenizer.json` has it: spaces are marked by normalizers, and a text is one word."""
+    state = json.loads(spelled(folder, "bpe").files()["tokenizer.json"])
+    mark = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+    state["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, mark]}
+    state["pre_tokenizer"] = None
+    (folder / "spiece.model").unlink()
+    (folder / "tokenizer.json").write_text(json.dumps(state))
+    return Tokenizer.from_preset(folder)
+
+
 def _with_class(folder, kind):
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": kind}))
     return Tokenizer.from_preset(folder)
@@ -142,6 +171,9 @@ def all_tokenizers():
         "xlm_roberta": "XLMRobertaTokenizer",
     }.items():
         makers[f"unigram_{name}"] = lambda folder, kind=kind: unigram(folder, kind)
+    for kind in ("bpe", "unigram"):
+        makers[f"{kind}_bytes"] = lambda folder, kind=kind: spelled(folder, kind)
+    makers["bpe_bytes_one_word"] = spelled_without_words
     for name, make in makers.items():
         with tempfile.TemporaryDirectory() as folder:
             found[name] = make(Path(folder))

@@ -123,7 +123,7 @@ def test_files(classes, tmp_path):
         "tokenizer": settings,
     }
     content = model_file(about, files)
-    steps = {"normalizer": {"type": "Prepend", "prepend": "_"}, "model": {"type": "Unigram", "vocab": [["a", 0.0]]}}
+    steps = {"normalizer": {"type": "NFC"}, "model": {"type": "Unigram", "vocab": [["a", 0.0]]}}
     steps["model"]["unk_id"] = 0
     unknown = {**about, "tokenizer": {"files": ["tokenizer.json"]}}
     contents = {
@@ -153,8 +153,6 @@ def test_files(classes, tmp_path):
     for name in ("cut_off", "cut_in_front", "changed", "other", "empty", *cuts):
         assert found[name] == f"error: {name} {broken}"
     assert found["newer"] == "error: newer has metadata of version 2; this library reads version 1."
-    assert found["unknown_step"].startswith(
-        "error: tokenizer.json has the normalizer Prepend, which this library does"
-    )
+    assert found["unknown_step"].startswith("error: tokenizer.json has the normalizer NFC, which this library does")
     assert found["without_files"].startswith("error: The tokenizer is kept in [tokenizer.json]; this library reads")
     assert found["missing"].startswith("error: missing cannot be read: ")

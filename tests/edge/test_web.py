@@ -123,7 +123,7 @@ def check_same(tokenizer, found, cases):
         (("pre_tokenizer",), {"type": "Digits"}, "the pre-tokenizer Digits; known here are"),
         (("post_processor",), None, "the post-processor null; known here are"),
         (("model", "type"), "WordLevel", "the model WordLevel; known here are"),
-        (("model", "byte_fallback"), True, "with byte_fallback"),
+        (("model", "byte_fallback"), True, "vocabulary lacks <0x00>"),
         (("added_tokens", 0, "single_word"), True, "with single_word"),
     ],
 )

@@ -1,5 +1,6 @@
 /**
- * The models of `tokenizer.json`: how a word becomes pieces of a vocabulary. WordPiece, byte-level BPE and Unigram.
+ * The models of `tokenizer.json`: how a word becomes pieces of a vocabulary. WordPiece, BPE and Unigram; the latter two
+ * may spell characters that no piece covers in bytes.
  *
  * `model(state)` gives an object with `ids`, a map from pieces to ids, and `pieces(points)`, which cuts a word's code
  * points into a list of `[id, start, end]`.
@@ -8,10 +9,8 @@ import { InputError } from "./errors.js";
 import { BYTES } from "./pre_tokenizers.js";
 import { textOf } from "./text.js";
 
-// Settings of BPE that no byte-level family has.
-const OTHER_BPE = [
-  "dropout", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges",
-];
+// Settings of BPE that no family here has.
+const OTHER_BPE = ["dropout", "continuing_subword_prefix", "end_of_word_suffix", "ignore_merges"];
 // By how much an unknown character scores worse than the worst piece.
 const UNKNOWN_PENALTY = 10;
 
@@ -20,7 +19,7 @@ const UNKNOWN_PENALTY = 10;
  * @returns {{ids: Map<string, number>, pieces: (points: number[]) => [number, number, number][]}}
  */
 export function model(state) {
-  const make = { WordPiece, BPE: ByteLevelBpe, Unigram }[state?.type];
+  const make = { WordPiece, BPE, Unigram }[state?.type];
   if (make === undefined) {
     throw new InputError(
       `tokenizer.json has the model ${state?.type ?? null}; known here are WordPiece, BPE and Unigram.`,
@@ -59,16 +58,21 @@ class WordPiece {
 }
 
 /** Pairs of pieces are merged, the pair that was learned first before all others, of equals the leftmost. */
-class ByteLevelBpe {
+class BPE {
   constructor(state) {
     const set = OTHER_BPE.find((name) => state[name]);
     if (set !== undefined) {
       throw new InputError(`tokenizer.json has BPE with ${set} ${JSON.stringify(state[set])}; expected none.`);
     }
     this.ids = new Map(Object.entries(state.vocab));
+    this.bytes = byteIds(state, this.ids);
+    this.unknown = state.unk_token ? idOf(this.ids, state.unk_token) : null;
+    this.fuses = state.fuse_unk ?? false;
     const missing = BYTES.findIndex((point) => !this.ids.has(String.fromCodePoint(point)));
-    if (missing >= 0) {
-      throw new InputError(`tokenizer.json has BPE without a piece for the byte ${missing}; expected byte-level BPE.`);
+    if (missing >= 0 && this.bytes === null && this.unknown === null) {
+      throw new InputError(
+        `tokenizer.json has BPE without a piece for the byte ${missing}; expected byte-level BPE or an unk_token.`,
+      );
     }
     this.merges = new Map();
     state.merges.forEach((merge, rank) => {
@@ -78,14 +82,33 @@ class ByteLevelBpe {
     });
   }
 
+  /** The characters of a word before any are merged, as `[id, start, end]`; several for one that is spelled in bytes. */
+  characters(points) {
+    const found = [];
+    let isUnknown = false;
+    points.forEach((point, i) => {
+      const character = String.fromCodePoint(point);
+      const id = this.ids.get(character);
+      if (id === undefined && this.bytes === null && isUnknown && this.fuses) {
+        found[found.length - 1][2] = i + 1;
+        return;
+      }
+      isUnknown = id === undefined && this.bytes === null;
+      if (id !== undefined) found.push([id, i, i + 1]);
+      else if (isUnknown) found.push([this.unknown, i, i + 1]);
+      else found.push(...spelled(character, this.bytes, i, i + 1));
+    });
+    return found;
+  }
+
   pieces(points) {
-    const parts = points.map((point, i) => ({
-      id: this.ids.get(String.fromCodePoint(point)), start: i, end: i + 1, before: null, after: null,
+    const parts = this.characters(points).map(([id, start, end], place) => ({
+      id, start, end, place, before: null, after: null,
     }));
     const queue = new Queue();
     const offer = (left, right) => {
       const merge = left && right && this.merges.get(`${left.id} ${right.id}`);
-      if (merge) queue.push({ ...merge, start: left.start, left, right, ids: [left.id, right.id] });
+      if (merge) queue.push({ ...merge, place: left.place, left, right, ids: [left.id, right.id] });
     };
     parts.forEach((part, i) => {
       part.before = parts[i - 1] ?? null;
@@ -114,7 +137,7 @@ class Queue {
 
   isBefore(i, j) {
     const [a, b] = [this.items[i], this.items[j]];
-    return a.rank < b.rank || (a.rank === b.rank && a.start < b.start);
+    return a.rank < b.rank || (a.rank === b.rank && a.place < b.place);
   }
 
   swap(i, j) {
@@ -145,11 +168,11 @@ class Queue {
   }
 }
 
-/** The pieces whose scores have the largest sum; neighbouring unknown characters are one piece. */
+/** The pieces whose scores have the largest sum; neighbouring unknown characters are one piece, or bytes. */
 class Unigram {
   constructor(state) {
-    if (state.byte_fallback) throw new InputError("tokenizer.json has Unigram with byte_fallback; expected none.");
     this.ids = new Map(state.vocab.map(([piece], id) => [piece, id]));
+    this.bytes = byteIds(state, this.ids);
     this.scores = state.vocab.map(([, score]) => score);
     this.unknown = state.unk_id;
     if (this.scores[this.unknown] === undefined) {
@@ -184,8 +207,24 @@ class Unigram {
       if (id === this.unknown && next?.[0] === id) next[1] = start;
       else found.push([id, start, end]);
     }
-    return found.reverse();
+    return found.reverse().flatMap(([id, start, end]) => {
+      const text = textOf(points, start, end);
+      if (id !== this.unknown || this.bytes === null || this.ids.has(text)) return [[id, start, end]];
+      return spelled(text, this.bytes, start, end);
+    });
   }
+}
+
+/** The ids of the pieces `<0x00>` to `<0xFF>`; null where the model spells nothing in bytes. */
+function byteIds(state, ids) {
+  if (!state.byte_fallback) return null;
+  const pieceOf = (byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
+  return Array.from({ length: 256 }, (_, byte) => idOf(ids, pieceOf(byte)));
+}
+
+/** A text as the pieces of its bytes; each has the place of the whole. */
+function spelled(text, bytes, start, end) {
+  return Array.from(new TextEncoder().encode(text), (byte) => [bytes[byte], start, end]);
 }
 
 function idOf(ids, piece) {

@@ -9,8 +9,8 @@ import { codePoints } from "./text.js";
 import { IN } from "./unicode.js";
 
 const SPACE = 0x20;
-// The one pattern that SentencePiece's families have.
-const SPACES = " {2,}";
+// The patterns that SentencePiece's families have, with the ranges that they match.
+const PATTERNS = { " {2,}": runsOfSpaces, "\\A +| +\\z": spacesAtEnds, "\\A ": firstSpace };
 
 /**
  * @param {object | null} state the normalizer of a `tokenizer.json`.
@@ -59,10 +59,16 @@ const MAKERS = {
       const wanted = codePoints(state.pattern.String);
       return (text) => text.replaceRanges(placesOf(text.points, wanted), content);
     }
-    if (state.pattern.Regex === SPACES) return (text) => text.replaceRanges(runsOfSpaces(text.points), content);
+    const ranges = PATTERNS[state.pattern.Regex];
+    if (ranges !== undefined) return (text) => text.replaceRanges(ranges(text.points), content);
     throw new InputError(
-      `tokenizer.json replaces ${JSON.stringify(state.pattern)}; known here are a text and the expression "${SPACES}".`,
+      `tokenizer.json replaces ${JSON.stringify(state.pattern)}; known here are a text and the expressions ` +
+        `${Object.keys(PATTERNS).map((pattern) => JSON.stringify(pattern)).join(", ")}.`,
     );
+  },
+  Prepend: (state) => {
+    const added = codePoints(state.prepend).reverse();
+    return (text) => added.forEach((point) => text.prepend(point));
   },
 };
 
@@ -102,6 +108,17 @@ function placesOf(points, wanted) {
     } else i++;
   }
   return ranges;
+}
+
+function spacesAtEnds(points) {
+  const first = points.findIndex((point) => point !== SPACE);
+  if (first < 0) return points.length ? [[0, points.length]] : [];
+  const end = points.findLastIndex((point) => point !== SPACE) + 1;
+  return [[0, first], [end, points.length]].filter(([from, to]) => from < to);
+}
+
+function firstSpace(points) {
+  return points[0] === SPACE ? [[0, 1]] : [];
 }
 
 function runsOfSpaces(points) {

@@ -27,10 +27,11 @@ export const BYTES = (() => {
  * @returns {(text: import("./aligned.js").Aligned) => import("./aligned.js").Aligned[]}
  */
 export function preTokenizer(state, unicode) {
-  const make = MAKERS[state?.type];
+  if (state === null || state === undefined) return (text) => [text];
+  const make = MAKERS[state.type];
   if (make === undefined) {
     throw new InputError(
-      `tokenizer.json has the pre-tokenizer ${state?.type ?? null}; known here are ${Object.keys(MAKERS).join(", ")}.`,
+      `tokenizer.json has the pre-tokenizer ${state.type}; known here are ${Object.keys(MAKERS).join(", ")}.`,
     );
   }
   return make(state, unicode);

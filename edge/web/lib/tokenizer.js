@@ -43,7 +43,7 @@ export class Tokenizer {
     this.preTokenize = preTokenizer(state.pre_tokenizer, unicode);
     this.model = model(state.model);
     this.frame = frame(state.post_processor);
-    this.hasOwnWords = state.model.type === "WordPiece" && state.pre_tokenizer.type === "BertPreTokenizer";
+    this.hasOwnWords = state.model.type === "WordPiece" && state.pre_tokenizer?.type === "BertPreTokenizer";
     const padding = config.pad_token;
     this.padId = state.added_tokens?.find((token) => token.content === padding)?.id ?? this.model.ids.get(padding) ?? 0;
     this.paddingSide = config.padding_side ?? "right";

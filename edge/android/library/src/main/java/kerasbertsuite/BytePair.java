@@ -1,6 +1,5 @@
 package kerasbertsuite;
 
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,6 +12,8 @@ final class BytePair implements PieceModel {
     private final Map<String, Integer> ids;
     private final String[] names;
     private final Integer unknownId;
+    private final boolean fusesUnknown;
+    private final ByteFallback bytes;
     private final Map<Long, Merge> merges = new HashMap<>();
 
     private static final class Merge {
@@ -48,11 +49,21 @@ final class BytePair implements PieceModel {
      * @param ids the vocabulary.
      * @param pairs the merges, two pieces each.
      * @param unknown the piece for a character that the vocabulary does not have; null: it is left out.
+     * @param fusesUnknown whether neighbouring unknown characters are one piece.
+     * @param bytes what spells such a character instead; null for nothing.
      * @param what what messages call the file.
      * @throws InputException a piece of a merge is not in the vocabulary.
      */
-    BytePair(Map<String, Integer> ids, List<String[]> pairs, String unknown, String what) {
+    BytePair(
+            Map<String, Integer> ids,
+            List<String[]> pairs,
+            String unknown,
+            boolean fusesUnknown,
+            ByteFallback bytes,
+            String what) {
         this.ids = ids;
+        this.fusesUnknown = fusesUnknown;
+        this.bytes = bytes;
         unknownId = unknown == null ? null : known(unknown, what);
         int most = 0;
         for (int id : ids.values()) {
@@ -87,27 +98,40 @@ final class BytePair implements PieceModel {
 
     @Override
     public void cut(AlignedText word, int number, Pieces pieces) {
-        Symbols symbols = new Symbols(word.length());
-        for (int point : word.characters) {
-            Integer id = ids.get(new String(Character.toChars(point)));
-            id = id == null ? unknownId : id;
+        // A character is four bytes at most.
+        Symbols symbols = new Symbols(bytes == null ? word.length() : 4 * word.length());
+        boolean isUnknown = false;
+        for (int i = 0; i < word.length(); i++) {
+            String character = new String(Character.toChars(word.characters[i]));
+            Integer id = ids.get(character);
+            boolean wasUnknown = isUnknown;
+            isUnknown = id == null && bytes == null;
             if (id != null) {
-                symbols.add(id);
+                symbols.add(id, i);
+            } else if (bytes != null) {
+                for (int spelled : bytes.spell(character)) {
+                    symbols.add(spelled, i);
+                }
+            } else if (unknownId != null && wasUnknown && fusesUnknown) {
+                symbols.ends[symbols.size - 1] = i + 1;
+            } else if (unknownId != null) {
+                symbols.add(unknownId, i);
             }
         }
         symbols.join();
-        int start = 0;
         for (int place = symbols.size > 0 ? 0 : NONE; place != NONE; place = symbols.next[place]) {
-            int end = start + symbols.lengths[place];
-            pieces.add(symbols.found[place], names[symbols.found[place]], word, start, end, number);
-            start = end;
+            int id = symbols.found[place];
+            pieces.add(id, names[id], word, symbols.starts[place], symbols.ends[place], number);
         }
     }
 
     /** The symbols of a word, a list whose neighbours are joined. */
     private final class Symbols {
         final int[] found;
-        final int[] lengths;
+        /** Where the characters of each begin and end in the word; one that was joined to another has no end. */
+        final int[] starts;
+
+        final int[] ends;
         final int[] next;
         private final int[] before;
         private final PriorityQueue<Candidate> queue = new PriorityQueue<>();
@@ -115,14 +139,16 @@ final class BytePair implements PieceModel {
 
         Symbols(int capacity) {
             found = new int[capacity];
-            lengths = new int[capacity];
+            starts = new int[capacity];
+            ends = new int[capacity];
             next = new int[capacity];
             before = new int[capacity];
-            Arrays.fill(lengths, 1);
         }
 
-        void add(int id) {
+        void add(int id, int character) {
             found[size] = id;
+            starts[size] = character;
+            ends[size] = character + 1;
             before[size] = size - 1;
             next[size] = NONE;
             if (size > 0) {
@@ -137,15 +163,15 @@ final class BytePair implements PieceModel {
             }
             for (Candidate best = queue.poll(); best != null; best = queue.poll()) {
                 int place = best.place;
-                int right = lengths[place] == 0 ? NONE : next[place];
+                int right = ends[place] == NONE ? NONE : next[place];
                 Merge merge = right == NONE ? null : merges.get(key(found[place], found[right]));
                 // A neighbour may have been joined since.
                 if (merge == null || merge.made != best.merge.made) {
                     continue;
                 }
                 found[place] = merge.made;
-                lengths[place] += lengths[right];
-                lengths[right] = 0;
+                ends[place] = ends[right];
+                ends[right] = NONE;
                 next[place] = next[right];
                 if (next[place] != NONE) {
                     before[next[place]] = place;

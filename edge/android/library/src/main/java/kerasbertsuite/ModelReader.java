@@ -42,10 +42,8 @@ final class ModelReader {
     }
 
     private PieceModel bytePair(JsonObject model) {
-        for (String name : new String[] {"fuse_unk", "byte_fallback", "ignore_merges"}) {
-            if (model.flag(name, false)) {
-                throw new StepReader(what).unknown("BPE with", name);
-            }
+        if (model.flag("ignore_merges", false)) {
+            throw new StepReader(what).unknown("BPE with", "ignore_merges");
         }
         for (String name : new String[] {"continuing_subword_prefix", "end_of_word_suffix"}) {
             if (!model.string(name, "").isEmpty()) {
@@ -59,7 +57,14 @@ final class ModelReader {
         for (Object merge : model.list("merges")) {
             merges.add(pair(merge));
         }
-        return new BytePair(vocabulary(model), merges, model.string("unk_token", null), what);
+        Map<String, Integer> ids = vocabulary(model);
+        return new BytePair(
+                ids, merges, model.string("unk_token", null), model.flag("fuse_unk", false), bytes(model, ids), what);
+    }
+
+    /** The pieces of bytes; null where the model spells nothing in bytes. */
+    private ByteFallback bytes(JsonObject model, Map<String, Integer> ids) {
+        return model.flag("byte_fallback", false) ? new ByteFallback(ids, what) : null;
     }
 
     /** A merge, which is an array of two texts or, in older files, one text with a space between. */
@@ -75,9 +80,6 @@ final class ModelReader {
     }
 
     private PieceModel unigram(JsonObject model) {
-        if (model.flag("byte_fallback", false)) {
-            throw new StepReader(what).unknown("Unigram with", "byte_fallback");
-        }
         List<?> vocabulary = model.list("vocab");
         List<String> pieces = new ArrayList<>();
         double[] scores = new double[vocabulary.size()];
@@ -92,6 +94,10 @@ final class ModelReader {
         if (!model.has("unk_id")) {
             throw new InputException(what + " has no unk_id; expected a vocabulary with an unknown piece.");
         }
-        return new Unigram(pieces, scores, model.integer("unk_id"));
+        Map<String, Integer> ids = new HashMap<>();
+        for (int i = 0; i < scores.length; i++) {
+            ids.put(pieces.get(i), i);
+        }
+        return new Unigram(ids, scores, model.integer("unk_id"), bytes(model, ids));
     }
 }

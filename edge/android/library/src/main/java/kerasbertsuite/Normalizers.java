@@ -126,6 +126,45 @@ final class Normalizers {
         };
     }
 
+    /** Puts a text before the first character, in its place. */
+    static Normalizer prepend(int[] content) {
+        return text -> {
+            AlignedText.Builder made = new AlignedText.Builder(text);
+            for (int i = 0; i < text.length(); i++) {
+                if (i == 0) {
+                    made.addAll(content, 0);
+                }
+                made.add(text.characters[i], i);
+            }
+            return made.build();
+        };
+    }
+
+    /** Writes one text for a space that is the first character. */
+    static Normalizer replaceFirstSpace(int[] content) {
+        return text -> {
+            AlignedText.Builder made = new AlignedText.Builder(text);
+            for (int i = 0; i < text.length(); i++) {
+                boolean isFirst = i == 0 && text.characters[i] == ' ';
+                made.addAll(isFirst ? content : new int[] {text.characters[i]}, i);
+            }
+            return made.build();
+        };
+    }
+
+    /** Drops the spaces of both ends, and no other kinds of white space. */
+    static AlignedText withoutSpacesAtEnds(AlignedText text) {
+        int start = 0;
+        int end = text.length();
+        while (start < end && text.characters[start] == ' ') {
+            start++;
+        }
+        while (end > start && text.characters[end - 1] == ' ') {
+            end--;
+        }
+        return text.slice(start, end);
+    }
+
     /** Writes one text for each run of two spaces or more. */
     static Normalizer replaceRunsOfSpaces(int[] content) {
         return text -> {

@@ -14,7 +14,7 @@ final class StepReader {
     /** The error that a file asks for what is not known here. */
     InputException unknown(String kind, String name) {
         return new InputException(what + " has " + kind + " " + name + ", which this library does not know; "
-                + "export the model with a tokenizer of BERT's, RoBERTa's or SentencePiece Unigram's kind.");
+                + "export the model with a tokenizer of BERT's, RoBERTa's or SentencePiece's kind.");
     }
 
     /** The normalizer; null in the file is none. */
@@ -44,6 +44,8 @@ final class StepReader {
                 return Normalizers.strip(step.flag("strip_left", true), step.flag("strip_right", true));
             case "Precompiled":
                 return CharacterMap.of(step.string("precompiled_charsmap"), what);
+            case "Prepend":
+                return Normalizers.prepend(CodePoints.of(step.string("prepend")));
             case "Replace":
                 return replace(step);
             default:
@@ -66,8 +68,18 @@ final class StepReader {
         if (pattern.has("String") && !pattern.string("String").isEmpty()) {
             return Normalizers.replace(CodePoints.of(pattern.string("String")), content);
         }
-        if (pattern.string("Regex", "").equals(" {2,}")) {
-            return Normalizers.replaceRunsOfSpaces(content);
+        switch (pattern.string("Regex", "")) {
+            case " {2,}":
+                return Normalizers.replaceRunsOfSpaces(content);
+            case "\\A ":
+                return Normalizers.replaceFirstSpace(content);
+            case "\\A +| +\\z":
+                if (content.length == 0) {
+                    return Normalizers::withoutSpacesAtEnds;
+                }
+                break;
+            default:
+                break;
         }
         throw unknown("a Replace of the pattern", "\"" + pattern.string("Regex", "") + "\"");
     }

@@ -1,20 +1,19 @@
 package kerasbertsuite;
 
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 
 /**
  * SentencePiece's Unigram: the pieces whose scores add up to most (Kudo 2018, https://arxiv.org/abs/1804.10959).
  *
- * <p>What no piece covers is unknown, neighbouring unknown characters as one.
+ * <p>What no piece covers is unknown, neighbouring unknown characters as one, or is spelled in bytes.
  */
 final class Unigram implements PieceModel {
     private static final double UNKNOWN_PENALTY = 10.0;
 
-    private final Map<String, Integer> ids = new HashMap<>();
+    private final Map<String, Integer> ids;
     private final int unknownId;
+    private final ByteFallback bytes;
     private final double unknownScore;
     /** The pieces in the order of their UTF-16 units, with their ids and scores: a beginning is a range of them. */
     private final String[] sorted;
@@ -25,16 +24,18 @@ final class Unigram implements PieceModel {
     /**
      * Makes one.
      *
-     * @param pieces the vocabulary in the order of ids.
-     * @param scores the score of each.
+     * @param ids the vocabulary.
+     * @param scores the score of each id.
      * @param unknownId the id of the unknown piece.
+     * @param bytes what spells the unknown; null: it is the unknown piece.
      */
-    Unigram(List<String> pieces, double[] scores, int unknownId) {
+    Unigram(Map<String, Integer> ids, double[] scores, int unknownId, ByteFallback bytes) {
+        this.ids = ids;
         this.unknownId = unknownId;
+        this.bytes = bytes;
         double least = Double.POSITIVE_INFINITY;
-        for (int i = 0; i < scores.length; i++) {
-            ids.put(pieces.get(i), i);
-            least = Math.min(least, scores[i]);
+        for (double score : scores) {
+            least = Math.min(least, score);
         }
         unknownScore = least - UNKNOWN_PENALTY;
         sorted = ids.keySet().toArray(new String[0]);
@@ -62,7 +63,11 @@ final class Unigram implements PieceModel {
             String piece = text.substring(unit, end);
             int last = first + piece.codePointCount(0, piece.length());
             Integer id = ids.get(piece);
-            pieces.add(id == null ? unknownId : id, piece, word, first, last, number);
+            if (id == null && bytes != null) {
+                bytes.add(piece, word, first, last, number, pieces);
+            } else {
+                pieces.add(id == null ? unknownId : id, piece, word, first, last, number);
+            }
             first = last;
             unit = end;
         }
