@@ -63,7 +63,7 @@ def export(
     if lengths[-1] < 3 or (positions and lengths[0] > positions):
         raise InputError(f"Received sequence lengths {lengths}; expected 3 to {positions}, the encoder's positions.")
     tokenizer, files = metadata.tokenizer_files(trained.tokenizer)
-    blocks = len(stages.of(trained.model))
+    blocks = stages.number(trained.model)
     about = {
         "version": 2 if blocks else 1,
         "task": trained.task.config,
@@ -188,7 +188,7 @@ def check(trained, path, threads=2):
 
     Returns:
         A dict: `examples`; `score_difference`, the largest; `agreement`, the part of the answers that are the same;
-        `megabytes`; `milliseconds`, by sequence length, the median of one text on `threads` threads.
+        and what `measured` gives.
     """
     device = pipeline.load(path, threads)
     inputs = trained.examples or [("An example sentence.", None)]
@@ -207,6 +207,18 @@ def check(trained, path, threads=2):
         "examples": len(inputs),
         "score_difference": max(differences),
         "agreement": float(np.mean(agreements)),
+        **measured(path, threads),
+    }
+
+
+def measured(path, threads=2):
+    """What a file weighs and takes.
+
+    Returns:
+        A dict: `megabytes`; `milliseconds`, by sequence length, the median of one text on `threads` threads.
+    """
+    device = pipeline.load(path, threads)
+    return {
         "megabytes": Path(path).stat().st_size / 1e6,
         "milliseconds": {length: _latency(device, length) for length in device.runtime.lengths},
     }

@@ -35,10 +35,10 @@ from keras_bert_suite import nearest
 from keras_bert_suite.errors import InputError
 
 MAGIC, VERSION, ALIGNMENT = b"KBSINDEX", 1, 64
-DTYPES = ("float16", "int8")
 # Vectors that are in memory as float32 at a time: 6 MB of 384 values each.
 BLOCK = 4096
 _TYPES = {"float16": "<f2", "int8": "<i1"}
+DTYPES = tuple(_TYPES)
 
 
 class PackedIndex:

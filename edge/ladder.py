@@ -9,7 +9,6 @@ from keras_bert_suite.errors import InputError
 
 # int16x8 is for other processors: on a CPU it is never the one, and takes a hundred times as long to judge.
 STEPS = ("int4_mixed", "int8", "dynamic_int8", "float16", "float32")
-PREFERENCES = {"smallest": "megabytes", "fastest": "milliseconds"}
 
 
 def walk(trained, path, budget, prefer="smallest", examples=(), calibration=(), show=lambda line: None, **settings):
@@ -45,13 +44,13 @@ def walk(trained, path, budget, prefer="smallest", examples=(), calibration=(), 
             about = abouts[step] = export.export(trained, file, step, before=before, train=tuned, **settings)
             before, after = about["accuracy"]["before"], about["accuracy"]["after"]
             name = next(iter(before))
-            checked = export.check(trained, file)
+            measured = export.measured(file)
             row = {
                 "quantization": step,
                 "figure": after[name],
                 "lost": 100 * (before[name] - after[name]),
-                "megabytes": checked["megabytes"],
-                "milliseconds": max(checked["milliseconds"].values()),
+                "megabytes": measured["megabytes"],
+                "milliseconds": max(measured["milliseconds"].values()),
             }
             found.append({**row, "within": row["lost"] <= budget})
             show(
@@ -62,6 +61,6 @@ def walk(trained, path, budget, prefer="smallest", examples=(), calibration=(), 
         if not within:
             least = min(row["lost"] for row in found)
             raise InputError(f"No file loses {budget} points or less; the least that one loses is {least:.2f}.")
-        chosen = min(within, key=lambda row: row[PREFERENCES[prefer]])["quantization"]
+        chosen = min(within, key=lambda row: row[quantize.PREFERENCES[prefer]])["quantization"]
         os.replace(Path(folder) / f"{chosen}.tflite", path)
     return {"steps": found, "about": abouts[chosen]}

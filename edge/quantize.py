@@ -13,6 +13,8 @@ QUANTIZATIONS = {
     "int8": "weights and activations of matrix products int8, with ranges from real text",
     "int16x8": "the same with activations of 16 bits, for processors that have them: slow on a CPU",
 }
+# What a ladder compares files by.
+PREFERENCES = {"smallest": "megabytes", "fastest": "milliseconds"}
 # Those that need real text for the ranges of activations.
 CALIBRATED = ("int4_mixed", "int8", "int16x8")
 _SUM = "a sum or product of activations: int8 of one range for all channels loses 3 to 5 points (measured on SST-2)"

@@ -6,6 +6,11 @@ def of(model):
     return model.stages() if hasattr(model, "stages") else []
 
 
+def number(model):
+    """How many stages `of` a model there are, without making them."""
+    return len(model.classifiers) if hasattr(model, "stages") else 0
+
+
 def outputs(stages, number, features):
     """What a stage gives: `scores` `(1, labels)` and, but for the last, `states` `(1, time, dim)`.
 

@@ -91,12 +91,11 @@ class Rounded(Layer):
     def call(self, x):
         if self.is_table:
             return _rounded(self.layer(x), self.output_range)
-        if self.watcher is not None:
-            y = self.layer(x) if self.layer.activation is None else None
-            product = ops.matmul(x, self.layer.kernel) + (self.layer.bias if self.layer.use_bias else 0.0)
-            self.watcher(self, x, product)
-            return self.layer.activation(product) if y is None else y
         kernel, bias = self.layer.kernel, self.layer.bias if self.layer.use_bias else 0.0
+        if self.watcher is not None:
+            y = ops.matmul(x, kernel) + bias
+            self.watcher(self, x, y)
+            return self.layer.activation(y)
         x, kernel = x / self.input_scale, kernel * ops.expand_dims(self.input_scale, 1)
         if self.scales_output:
             kernel, bias = kernel / self.output_scale, bias / self.output_scale
@@ -215,7 +214,7 @@ def _input_steps(sample, low, high, kernel):
     for part in SMOOTHING:
         scale = reach**part / rows ** (1 - part) if part else np.ones_like(reach)
         limits = _with_zero(low / scale, high / scale)
-        lost = _lost(_steps(sample / scale, *limits) @ _columns(kernel * scale[:, None]), exact)
+        lost = _lost(ops.matmul(_rounded(sample / scale, limits), _rounded_columns(kernel * scale[:, None])), exact)
         tried.append((lost, part, scale, limits))
     return min(tried, key=lambda each: each[:2])[2:]
 
@@ -223,7 +222,7 @@ def _input_steps(sample, low, high, kernel):
 def _output_steps(sample, low, high, activated):
     """The scale of each channel of what comes out, None for none, and the range of them all."""
     limits = _with_zero(low, high)
-    if activated and _lost(_steps(sample, *limits), sample) < ENOUGH:
+    if activated and _lost(_rounded(sample, limits), sample) < ENOUGH:
         return None, limits
     reach = np.maximum(_reach(low, high), TINY)
     return reach, _with_zero(low / reach, high / reach)
@@ -238,18 +237,7 @@ def _lost(found, exact):
 
     By token, since some (`[SEP]`) have a channel twenty times as large as all that others have.
     """
-    return float(np.mean(((found - exact) ** 2).sum(1) / ((exact**2).sum(1) + TINY)))
-
-
-def _steps(x, low, high):
-    step = (high - low) / 255
-    zero = np.round(low / step)
-    return np.clip(np.round(x / step), zero, zero + 255) * step
-
-
-def _columns(kernel):
-    step = np.abs(kernel).max(0) / 127 + TINY
-    return np.round(kernel / step) * step
+    return float(np.mean(((ops.convert_to_numpy(found) - exact) ** 2).sum(1) / ((exact**2).sum(1) + TINY)))
 
 
 def fine_tune(rounded, examples, epochs=1, learning_rate=2e-5, batch_size=32, seed=0):

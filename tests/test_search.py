@@ -89,6 +89,7 @@ def test_a_packed_index_is_laid_out_as_documented(corpus, tmp_path):
     parts = {name: content[start : start + size] for name, (start, size) in header["parts"].items()}
     assert all(start % 64 == 0 for start, _ in header["parts"].values())
     rows = np.frombuffer(parts["vectors"], "<i1").reshape(50, 16) * np.frombuffer(parts["scales"], "<f4")[:, None]
+    # A scale is float32, of seven digits.
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
     offsets = np.frombuffer(parts["offsets"], "<i8")
     assert json.loads(parts["documents"][offsets[3] : offsets[4]]) == {"id": "d3", "text": texts(50)[3]}

@@ -38,10 +38,12 @@ def test_masks_of_a_hugging_face_folder_on_the_device(tmp_path):
     trained = saved.load(tmp_path / "hf")
     whole = load_model(tmp_path / "hf", head="masked_lm")
     export.export(trained, tmp_path / "model.tflite", "float32", [16])
+    # Float32 rounding of probabilities, behind logits of order 10 that a random head gives.
     assert export.check(trained, tmp_path / "model.tflite")["score_difference"] < 1e-4
     device = pipeline.load(tmp_path / "model.tflite")
     for item in TEXTS:
         answer = device(*item)
+        # The same, of the scores alone: pieces and characters are equal, or the numbers are far apart.
         np.testing.assert_allclose(numbers(answer), numbers(trained.predict([item])[0]), atol=1e-4)
         encoding = trained.tokenizer.encode(*item)
         logits = np.asarray(whole(trained.features([encoding]))["logits"])[0]
@@ -53,6 +55,7 @@ def test_masks_of_a_hugging_face_folder_on_the_device(tmp_path):
             best = np.argsort(-logits[place])[:5]
             assert [found["piece"] for found in mask["pieces"]] == [trained.tokenizer.vocabulary[i] for i in best]
             chances = np.exp(logits[place]) / np.exp(logits[place]).sum()
+            # The device against another graph over the same weights: float32 rounding.
             np.testing.assert_allclose([found["score"] for found in mask["pieces"]], chances[best], atol=1e-5)
 
 
