@@ -73,9 +73,14 @@ def benchmark(
     Raises:
         InputError: a file is no such file, or none of a runtime's.
     """
+    if set(against) - set(contenders.NEEDS):
+        raise InputError(f"Received {', '.join(against)} to compare with; expected of {', '.join(contenders.NEEDS)}.")
     ours = {str(path): pipeline.load(path) for path in paths}
     found = [
-        Contender(path, "litert", path, model.about["quantization"], tuple(model.runtime.lengths), "ours")
+        Contender(
+            *(path, "litert", path, model.about["quantization"], tuple(model.runtime.lengths), "ours"),
+            speed=model.task.get("speed", 0.0),
+        )
         for path, model in ours.items()
     ]
     first, padded = ours[found[0].path], found[0].lengths[-1]
@@ -187,7 +192,7 @@ def _keras_hub(trained, source, folder, lengths):
         outputs = backbone.output if isinstance(backbone.output, dict) else {"sequence_output": backbone.output}
         read = {**trained.encoder.input, **outputs, **backbone.input}
         head = head_of(trained)
-        model = keras.Model(backbone.input, head({name: read[name] for name in head.input}))
+        model = keras.Model(backbone.input, head([read[name] for name in _read_by_head(trained)]))
     # Of a family that it does not have, or whose outputs the head does not read.
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"it has no such model: {' '.join(str(error).split())[:200]}") from None
@@ -200,22 +205,28 @@ def _keras_hub(trained, source, folder, lengths):
     return found
 
 
+def _read_by_head(trained):
+    return [*trained.encoder.input, *trained.encoder.output]
+
+
 def head_of(trained):
-    """The task's head alone: a `keras.Model` from the encoder's inputs and outputs to what the model gives."""
+    """The task's head alone: a `keras.Model` from the encoder's inputs, then its outputs, to what the model gives."""
     import keras
 
-    return keras.Model({**trained.encoder.input, **trained.encoder.output}, trained.model.output)
+    return keras.Model([*trained.encoder.input.values(), *trained.encoder.output.values()], trained.model.output)
 
 
 class _Elsewhere:
     """A model whose encoder runs in a `Process`, and whose head runs here."""
 
-    def __init__(self, process, head):
-        self._process, self._head = process, head
+    def __init__(self, process, trained):
+        self._process, self._head, self._read = process, head_of(trained), _read_by_head(trained)
 
     def predict_on_batch(self, arrays):
-        outputs = self._process.ask("outputs", arrays)
-        return self._head({name: {**arrays, **outputs}[name] for name in self._head.input}, training=False)
+        import keras
+
+        found = {**arrays, **self._process.ask("outputs", arrays)}
+        return self._head([keras.ops.convert_to_tensor(found[name]) for name in self._read], training=False)
 
 
 def _answers(contender, trained, inputs, threads, progress):
@@ -223,7 +234,7 @@ def _answers(contender, trained, inputs, threads, progress):
         return pipeline.load(contender.path, threads).predict(inputs, progress=progress)
     with Process(contender.name) as process:
         process.ask("load", contender, threads)
-        model = _Elsewhere(process, head_of(trained))
+        model = _Elsewhere(process, trained)
         return dataclasses.replace(trained, model=model).predict(inputs, batch_size=1, progress=progress)
 
 

@@ -40,6 +40,7 @@ class Contender:
         quantization: `"float32"`, `"dynamic_int8"`, or what else a `.tflite` file says of itself.
         lengths: the lengths that it takes, in order; None for any.
         source: what it is: `"ours"`, or one of `NEEDS`.
+        speed: see `Runtime`.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Contender:
     quantization: str
     lengths: tuple | None
     source: str
+    speed: float = 0.0
 
     def width(self, time, padded=None):
         """The ids that a row of `time` ids takes here, or None where it takes no such row; `padded` where any will."""
@@ -65,7 +67,7 @@ class _LiteRT:
     def __init__(self, contender, threads):
         from keras_bert_suite.edge.runtime import Runtime
 
-        self._path, self._runtime = contender.path, Runtime(contender.path, threads)
+        self._path, self._runtime = contender.path, Runtime(contender.path, threads, contender.speed)
 
     def prepare(self, arrays):
         return arrays

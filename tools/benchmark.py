@@ -38,8 +38,6 @@ flags.DEFINE_string("html", None, "File for a report.")
 
 
 def main():
-    if set(FLAGS.against) - set(contenders.NEEDS):
-        raise InputError(f"--against={','.join(FLAGS.against)}; expected of {', '.join(contenders.NEEDS)}.")
     if FLAGS.against and not FLAGS.model:
         raise InputError("--against needs --model, the folder that the files were exported from.")
     quiet.start_tensorflow()
