@@ -2,7 +2,7 @@
 
 from keras_bert_suite.errors import InputError
 
-QUANTIZATIONS = ("float32", "float16", "dynamic_int8")
+QUANTIZATIONS = ("float32", "float16", "dynamic_int8", "legacy_int8")
 
 
 def apply(converter, quantization):
@@ -11,7 +11,9 @@ def apply(converter, quantization):
     Args:
         converter: a `tf.lite.TFLiteConverter`.
         quantization: `"float32"`; `"float16"` (weights of half the size, the same answers, no faster);
-            `"dynamic_int8"` (weights of a quarter, activations quantized as they come, 2.8 times as fast).
+            `"dynamic_int8"` (weights of a quarter, activations quantized as they come, 2.8 times as fast);
+            `"legacy_int8"` (as that, with one scale a kernel instead of one a channel: for old runtimes, such as
+            tflite-support's, which lack version 12 of FULLY_CONNECTED).
     """
     import tensorflow as tf
 
@@ -21,3 +23,4 @@ def apply(converter, quantization):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = quantization == "legacy_int8"

@@ -21,7 +21,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "A folder that kbs-finetune wrote.", required=True)
 flags.DEFINE_string("output", None, "The .tflite file, or for a server the folder, to write.", required=True)
 flags.DEFINE_enum("format", "tflite", ["tflite", "saved_model"], "For devices, or for TensorFlow Serving.")
-flags.DEFINE_enum("quantization", "dynamic_int8", ["float32", "float16", "dynamic_int8"], "Of the weights.")
+flags.DEFINE_enum(
+    "quantization", "dynamic_int8", ["float32", "float16", "dynamic_int8", "legacy_int8"], "Of the weights."
+)
 flags.DEFINE_list("sequence_lengths", None, "Lengths, one signature each. Default: the model's own.")
 flags.DEFINE_string("data", None, "Labelled data, to say in the file how accurate it is before and after.")
 flags.DEFINE_list("columns", None, "Columns of --data without a header line, as label,text.")
