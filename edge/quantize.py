@@ -13,7 +13,8 @@ def apply(converter, quantization):
         quantization: `"float32"`; `"float16"` (weights of half the size, the same answers, no faster);
             `"dynamic_int8"` (weights of a quarter, activations quantized as they come, 2.8 times as fast);
             `"legacy_int8"` (as that, with one scale a kernel instead of one a channel: for old runtimes, such as
-            tflite-support's, which lack version 12 of FULLY_CONNECTED).
+            tflite-support's, which lack version 12 of FULLY_CONNECTED. It costs more: of MiniLM's accuracy on the 872
+            sentences of SST-2's dev set .007, where `"dynamic_int8"` costs none; `"float16"` runs there too).
     """
     import tensorflow as tf
 
