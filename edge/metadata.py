@@ -6,7 +6,7 @@ that the pipeline needs: `version task lengths max_length tokenizer quantization
 size and the SHA-256 of the flatbuffer, so that a damaged file is refused before the runtime's kernels read it; and
 where the file was judged, `accuracy`: `examples`, and the figures `before` (the Keras model) and `after` (the file).
 
-MediaPipe cuts texts by a tokenizer of its own. Its vectors are ours for plain text; they differ for texts with accents,
+MediaPipe cuts texts by a tokenizer of its own. Its vectors are ours for plain text; they differ with accents,
 control characters, spaces that are not ASCII, or special pieces such as `[MASK]` written out.
 
 The layout is that of TensorFlow's metadata schema 1.5 (`metadata_schema.fbs`); the numbers below are its fields.
