@@ -9,6 +9,9 @@ where the file was judged, `accuracy`: `examples`, and the figures `before` (the
 A model with early exit has `stages`, the number of its blocks (`runtime` says how they are run), the `speed` in its
 `task`, and the `version` 2: what knows version 1 alone refuses the file.
 
+MediaPipe cuts texts by a tokenizer of its own. Its vectors are ours for plain text; they differ with accents,
+control characters, spaces that are not ASCII, or special pieces such as `[MASK]` written out.
+
 The layout is that of TensorFlow's metadata schema 1.5 (`metadata_schema.fbs`); the numbers below are its fields.
 """
 

@@ -9,6 +9,7 @@ QUANTIZATIONS = {
     "float32": "weights as they are",
     "float16": "weights of half the size, the same answers, no faster",
     "dynamic_int8": "weights of a quarter, activations quantized as they come, 2.8 times as fast",
+    "legacy_int8": "the same with one scale a kernel, not one a channel: for runtimes as old as tflite-support's",
     "int4_mixed": "weights of 4 bits in blocks of 32, those that write to the residual stream after GELU of 8",
     "int8": "weights and activations of matrix products int8, with ranges from real text",
     "int16x8": "the same with activations of 16 bits, for processors that have them: slow on a CPU",
@@ -46,10 +47,11 @@ def apply(converter, quantization):
     """Sets a `tf.lite.TFLiteConverter` up for a quantization."""
     import tensorflow as tf
 
-    if quantization in ("float16", "dynamic_int8", "int8"):
+    if quantization in ("float16", "dynamic_int8", "legacy_int8", "int8"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = quantization == "legacy_int8"
 
 
 def with_recipe(content, quantization, feeds):
