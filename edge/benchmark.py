@@ -78,18 +78,21 @@ def benchmark(
     ours = {str(path): pipeline.load(path) for path in paths}
     found = [
         Contender(
-            *(path, "litert", path, model.about["quantization"], tuple(model.runtime.lengths), "ours"),
+            *(path, "litert", path, model.about["quantization"]),
+            *(None if model.runtime.dynamic else tuple(model.runtime.lengths), "ours"),
             speed=model.task.get("speed", 0.0),
         )
         for path, model in ours.items()
     ]
-    first, padded = ours[found[0].path], found[0].lengths[-1]
+    first = ours[found[0].path]
+    padded = first.runtime.lengths[-1]
     if trained is not None:
         if trained.task.config != first.task:
             raise InputError(f"{paths[0]} was exported from another model: its task or its labels differ.")
         trained = dataclasses.replace(trained, max_length=first.max_length)
-    lengths = sorted(set(lengths or [length for each in found for length in each.lengths]))
-    if lengths[0] < 1 or lengths[-1] > max(each.lengths[-1] for each in found):
+    of_files = [length for model in ours.values() for length in model.runtime.lengths]
+    lengths = sorted(set(lengths or of_files))
+    if lengths[0] < 1 or lengths[-1] > max(of_files):
         raise InputError(f"Received lengths {lengths}; expected 1 to those of the files.")
     others, left_out = [], []
     for library in against:
@@ -98,7 +101,7 @@ def benchmark(
             if lacking:
                 raise InputError(f"{', '.join(lacking)}: not installed; pip install 'keras_bert_suite[benchmark]'")
             say(f"making the model of {library}")
-            others += prepare(trained, library, folder, found[0].lengths)
+            others += prepare(trained, library, folder, first.runtime.lengths)
         except InputError as error:
             left_out.append(f"{library} is left out: {error}")
             say(left_out[-1])

@@ -39,7 +39,8 @@ def export(
         trained: a `TaskModel`.
         path: the file to write.
         quantization: one of `quantize.QUANTIZATIONS`.
-        lengths: sequence lengths; the longest is the file's first graph, which MediaPipe Tasks runs.
+        lengths: sequence lengths; the longest is the file's first graph, which MediaPipe Tasks runs. None for one
+            signature that takes a row of any length, of all quantizations but those of `quantize.WITH_RECIPE`.
         license: what the metadata say of it.
         examples: labelled examples, on which the model is judged in Keras and on the device runtime; the file says
             both under `accuracy`.
@@ -58,14 +59,14 @@ def export(
     quantize.check(quantization, calibration)
     if train and quantization != "int8":
         raise InputError(f"Received examples to train on with {quantization}; expected int8.")
-    lengths = sorted(set(lengths), reverse=True)
+    dynamic, lengths = lengths is None, sorted({trained.max_length} if lengths is None else set(lengths), reverse=True)
     positions = trained.encoder.max_length
     if lengths[-1] < 3 or (positions and lengths[0] > positions):
         raise InputError(f"Received sequence lengths {lengths}; expected 3 to {positions}, the encoder's positions.")
     tokenizer, files = metadata.tokenizer_files(trained.tokenizer)
     blocks = stages.number(trained.model)
     about = {
-        "version": 2 if blocks else 1,
+        "version": 2 if blocks or dynamic else 1,
         "task": trained.task.config,
         "lengths": sorted(lengths),
         "max_length": min(lengths[0], trained.max_length),
@@ -74,8 +75,9 @@ def export(
         "figures": trained.figures,
         "license": license,
         **({"stages": blocks} if blocks else {}),
+        **({"dynamic_length": True} if dynamic else {}),
     }
-    content = convert(trained, quantization, lengths, calibration, train, progress)
+    content = convert(trained, quantization, [None] if dynamic else lengths, calibration, train, progress)
     if quantization == "int8":
         about["float_operations"] = {
             name: {"count": count, "reason": quantize.FLOAT.get(name, "no int8 kernel")}
@@ -124,7 +126,7 @@ def texts(task, path, columns=None):
 
 
 def convert(trained, quantization, lengths, calibration=(), train=(), progress=iter):
-    """The bytes of the model as TFLite, without metadata; arguments as for `export`."""
+    """The bytes of the model as TFLite, without metadata; arguments as for `export`, a length of None for any."""
     if quantization in quantize.CALIBRATED:
         found = rows(trained.task.config, trained.tokenizer, calibration, trained.max_length)
         encodings = [encoding for each in found for encoding in each.encodings]
@@ -134,9 +136,9 @@ def convert(trained, quantization, lengths, calibration=(), train=(), progress=i
         trained = rounding.calibrated(trained, encodings, progress)
         if train:
             rounding.fine_tune(trained, train)
-    content, signatures, names = _converted(trained, quantization, lengths)
-    if quantization in ("int4_mixed", "int16x8"):
-        feeds = quantize.feeds(signatures, trained.tokenizer, encodings, names)
+    content, names = _converted(trained, quantization, lengths)
+    if quantization in quantize.WITH_RECIPE:
+        feeds = quantize.feeds(content, trained.tokenizer, encodings, names)
         content = quantize.with_recipe(content, quantization, feeds)
     foreign = [name for name in operations(content) if name.startswith(("CUSTOM", "Flex", "FLEX"))]
     if foreign:
@@ -145,7 +147,7 @@ def convert(trained, quantization, lengths, calibration=(), train=(), progress=i
 
 
 def _converted(trained, quantization, lengths):
-    """The converter's file; its signatures by length; its inputs' names, and ours of the same."""
+    """The converter's file; its inputs' names, and ours of the same."""
     import keras
     import tensorflow as tf
 
@@ -163,16 +165,16 @@ def _converted(trained, quantization, lengths):
     archive = keras.export.ExportArchive()
     archive.track(trained.model)
     # The converter orders the graphs by these names, and MediaPipe runs the first: the longest.
-    keys = {length: "serving_default" if length == lengths[0] else f"serving_length_{length}" for length in lengths}
-    for length, key in keys.items():
+    keys = ["serving_default" if length == lengths[0] else f"serving_length_{length}" for length in lengths]
+    for length, key in zip(lengths, keys, strict=True):
         specs = [tf.TensorSpec((1, length), tf.int32, name=name) for name in names]
         archive.add_endpoint(key, named(serve, names), specs)
     for key, serve_stage, read, specs in stages.signatures(cut, {name: _FEATURES[name] for name in names}, lengths):
-        keys[key] = key
+        keys.append(key)
         archive.add_endpoint(key, named(serve_stage, read), specs)
     with tempfile.TemporaryDirectory() as folder, quiet():
         archive.write_out(folder, verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(keys.values()))
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=keys)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         quantize.apply(converter, quantization)
         try:
@@ -180,7 +182,7 @@ def _converted(trained, quantization, lengths):
         except Exception as error:
             lines = [line for line in str(error).splitlines() if "op" in line] or [str(error)]
             raise InputError(f"The model does not convert to built-in operations: {lines[0][:200]}") from None
-    return content, keys, {name: _FEATURES[name] for name in names}
+    return content, {name: _FEATURES[name] for name in names}
 
 
 def check(trained, path, threads=2):

@@ -90,13 +90,19 @@ def _graph(model, signature, path):
     outside, partitions = _outside(path, nodes) if number == 0 else (None, None)
     return {
         "signature": signature.SignatureKey().decode(),
-        "length": int(graph.Tensors(inputs[0].TensorIndex()).ShapeAsNumpy()[1]),
+        "length": _length(graph.Tensors(inputs[0].TensorIndex())),
         "inputs": sorted(each.Name().decode() for each in inputs),
         "outputs": {each.Name().decode(): _shape(graph, each.TensorIndex()) for each in outputs},
         "operations": dict(Counter(name for name, _, _ in nodes).most_common()),
         "outside": outside,
         "partitions": partitions,
     }
+
+
+def _length(tensor):
+    """The ids of a row, None for any number."""
+    signature = tensor.ShapeSignatureAsNumpy() if tensor.ShapeSignatureLength() else tensor.ShapeAsNumpy()
+    return int(signature[1]) if signature[1] > 0 else None
 
 
 def _shape(graph, i):

@@ -6,8 +6,9 @@ that the pipeline needs: `version task lengths max_length tokenizer quantization
 size and the SHA-256 of the flatbuffer, so that a damaged file is refused before the runtime's kernels read it; and
 where the file was judged, `accuracy`: `examples`, and the figures `before` (the Keras model) and `after` (the file).
 
-A model with early exit has `stages`, the number of its blocks (`runtime` says how they are run), the `speed` in its
-`task`, and the `version` 2: what knows version 1 alone refuses the file.
+A model with early exit has `stages`, the number of its blocks (`runtime` says how they run), and the `speed` in its
+`task`. One whose signature takes rows of any length has `dynamic_length`, and in `lengths` the longest. Both have the
+`version` 2: what knows version 1 alone refuses the file.
 
 MediaPipe cuts texts by a tokenizer of its own. Its vectors are ours for plain text; they differ with accents,
 control characters, spaces that are not ASCII, or special pieces such as `[MASK]` written out.

@@ -40,7 +40,8 @@ class Pipeline:
             raise InputError(f"{path} has metadata of version {about['version']}; this package reads 1 and 2.")
         self.task, self.max_length, self.about = about["task"], about["max_length"], about
         self.tokenizer = metadata.tokenizer_of(files)
-        runtimes = [Runtime(path, threads, self.task.get("speed", 0.0)) for _ in range(workers)]
+        speed, longest = self.task.get("speed", 0.0), about["lengths"][-1]
+        runtimes = [Runtime(path, threads, speed, longest) for _ in range(workers)]
         self.runtime = runtimes[0]
         self._idle = queue.SimpleQueue()
         for runtime in runtimes:

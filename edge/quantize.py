@@ -18,6 +18,8 @@ QUANTIZATIONS = {
 PREFERENCES = {"smallest": "megabytes", "fastest": "milliseconds"}
 # Those that need real text for the ranges of activations.
 CALIBRATED = ("int4_mixed", "int8", "int16x8")
+# Those that AI Edge Quantizer makes.
+WITH_RECIPE = ("int4_mixed", "int16x8")
 _SUM = "a sum or product of activations: int8 of one range for all channels loses 3 to 5 points (measured on SST-2)"
 _NORM = "layer normalization: squares of what has outliers do not fit 256 steps"
 _ATTENTION = "scores and their weights: XNNPACK has no int8 kernel for them, and the built-in one is slower than float"
@@ -39,7 +41,7 @@ def check(quantization, calibration):
         raise InputError(f"Received quantization={quantization!r}; expected one of {', '.join(QUANTIZATIONS)}.")
     if quantization in CALIBRATED and not calibration:
         raise InputError(f"{quantization} takes the ranges of activations from real text; give some hundred texts.")
-    if quantization in ("int4_mixed", "int16x8"):
+    if quantization in WITH_RECIPE:
         _library()
 
 
@@ -59,7 +61,7 @@ def with_recipe(content, quantization, feeds):
 
     Args:
         content: the bytes of the file.
-        quantization: one of the two.
+        quantization: one of `WITH_RECIPE`.
         feeds: signatures to lists of inputs, dicts from names to arrays.
 
     Returns:
@@ -80,11 +82,15 @@ def with_recipe(content, quantization, feeds):
         warnings.simplefilter("ignore")
         found = maker.calibrate(feeds, num_threads=2)
         quantized = maker.quantize(found, enable_progress_bar=False, enable_progress_report=False).quantized_model
-    return _in_one_piece(quantized)
+    return _mended(quantized)
 
 
-def _in_one_piece(content):
-    """A file whose weights lie behind its flatbuffer, as the library writes it, with the weights inside."""
+def _mended(content):
+    """A file as the library writes it, with its weights inside the flatbuffer, and with its float outputs.
+
+    An output that is also read further on (the states of early exit) it replaces by what is read, rounded; the
+    signature still names the float one.
+    """
     import numpy as np
     from ai_edge_litert.tools import flatbuffer_utils as utils
 
@@ -93,22 +99,39 @@ def _in_one_piece(content):
         if buffer.data is not None:
             # Packed at once; of any other type byte by byte.
             buffer.data = np.frombuffer(bytes(buffer.data), "uint8")
+    for graph in model.subgraphs:
+        places = {tensor.name: place for place, tensor in enumerate(graph.tensors)}
+        names = [graph.tensors[place].name.removesuffix(b"_quantized") for place in graph.outputs]
+        graph.outputs = np.array([places[name] for name in names], "int32")
     return bytes(utils.convert_object_to_bytearray(model))
 
 
-def feeds(signatures, tokenizer, encodings, names):
+def feeds(content, tokenizer, encodings, names):
     """Encodings as what `with_recipe` feeds to each signature.
 
     Args:
-        signatures: lengths to names of signatures.
+        content: the bytes of the float32 file, which of early exit gives each stage's states to the next.
         tokenizer: the model's `Tokenizer`.
         encodings: a list of encodings, cut where a signature is shorter.
         names: the names of the file's inputs to those of our arrays.
     """
-    found = {}
-    for length, key in signatures.items():
-        arrays = [tokenizer.arrays([encoding], max(length, len(encoding.ids))) for encoding in encodings]
-        found[key] = [{name: array[ours][:, :length] for name, ours in names.items()} for array in arrays]
+    from ai_edge_litert.interpreter import Interpreter
+
+    from keras_bert_suite.edge import runtime
+
+    with quiet():
+        interpreter = Interpreter(model_content=content, num_threads=2)
+    found, states = {}, {}
+    for key in sorted(interpreter.get_signature_list(), key=runtime.stage):
+        runner = interpreter.get_signature_runner(key)
+        wanted, length, found[key] = runner.get_input_details(), runtime.length(runner), []
+        for number, encoding in enumerate(encodings):
+            time = len(encoding.ids) if length == runtime.ANY else length
+            arrays = tokenizer.arrays([encoding], max(time, len(encoding.ids)))
+            feed = {name: arrays[ours][:, :time] for name, ours in names.items() if name in wanted}
+            found[key].append({**feed, "states": states[length][number]} if "states" in wanted else feed)
+        if "states" in runner.get_output_details():
+            states[length] = [runner(**feed)["states"] for feed in found[key]]
     return found
 
 

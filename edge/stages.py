@@ -33,7 +33,7 @@ def signatures(stages, names, lengths):
     Args:
         stages: what `of` gave.
         names: names of the file's inputs to those of the encoder.
-        lengths: sequence lengths.
+        lengths: sequence lengths, None for any.
 
     Returns:
         A list of `(key, serve, names, specs)`: the signature's name; a function of tensors that gives its outputs; the
@@ -51,5 +51,5 @@ def signatures(stages, names, lengths):
         for length in lengths:
             states = tf.TensorSpec((1, length, stage.input["states"].shape[-1]), tf.float32, name="states")
             specs = [tf.TensorSpec((1, length), tf.int32, name=name) for name in list(read)[:-1]]
-            found.append((f"stage_{number}_length_{length}", serve, list(read), [*specs, states]))
+            found.append((f"stage_{number}_length_{length or 'any'}", serve, list(read), [*specs, states]))
     return found

@@ -33,7 +33,7 @@ flags.DEFINE_string("calibration", None, "Real texts, for the ranges of int4_mix
 flags.DEFINE_string("train", None, "Labelled data: an int8 model is trained on with its rounding, one epoch.")
 flags.DEFINE_float("budget_points", None, "Hundredths of the metric of --data to lose at most: all kinds are tried.")
 flags.DEFINE_enum("prefer", "smallest", list(quantize.PREFERENCES), "Of the files within the budget.")
-flags.DEFINE_list("sequence_lengths", None, "Lengths, one signature each. Default: the model's own.")
+flags.DEFINE_list("sequence_lengths", None, "Lengths, one signature each; or dynamic. Default: the model's own.")
 flags.DEFINE_string("data", None, "Labelled data, to say in the file how accurate it is before and after.")
 flags.DEFINE_list("columns", None, "Columns of --data without a header line, as label,text.")
 flags.DEFINE_string("license", "see the model's card", "What the file says of its licence.")
@@ -51,9 +51,9 @@ def main():
     from keras_bert_suite.edge import export, ladder
     from keras_bert_suite.tasks import saved
 
-    trained = saved.load(FLAGS.model)
+    trained, words = saved.load(FLAGS.model), FLAGS.sequence_lengths
     settings = {
-        "lengths": export.lengths_of(FLAGS.sequence_lengths) or [trained.max_length],
+        "lengths": None if words == ["dynamic"] else export.lengths_of(words) or [trained.max_length],
         "license": FLAGS.license,
         "examples": _labelled(trained, FLAGS.data),
         "calibration": export.texts(trained.task, FLAGS.calibration or FLAGS.train, FLAGS.columns),

@@ -38,7 +38,7 @@ def main():
     print("files: " + ", ".join(f"{name} ({size:,} bytes)" for name, size in found["files"].items()))
     for graph in found["graphs"]:
         shapes = ", ".join(f"{name} {shape}" for name, shape in graph["outputs"].items())
-        print(f"\n{graph['signature']}: {', '.join(graph['inputs'])} (1, {graph['length']}) to {shapes}")
+        print(f"\n{graph['signature']}: {', '.join(graph['inputs'])} (1, {graph['length'] or 'any'}) to {shapes}")
         print("  " + ", ".join(f"{count} {name}" for name, count in graph["operations"].items()))
         if graph["outside"] is not None:
             outside = ", ".join(f"{count} {name}" for name, count in graph["outside"].items()) or "none"

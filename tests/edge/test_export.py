@@ -82,6 +82,24 @@ def test_the_file_carries_everything_and_is_the_same_again(tmp_path):
     assert not [name for name in export.operations(content) if name.startswith("CUSTOM")]
 
 
+@pytest.mark.parametrize("quantization", ["float32", "dynamic_int8", "int8", "int4_mixed"])
+def test_one_signature_takes_rows_of_any_length(quantization, tmp_path):
+    model, path = trained(TASKS["single_label"]), tmp_path / "model.tflite"
+    about = export.export(model, path, quantization, None, calibration=CALIBRATION)
+    assert (about["version"], about["lengths"], about["dynamic_length"]) == (2, [24], True)
+    assert inspection.inspect(path)["graphs"][0]["length"] is None
+    found = export.check(model, path)
+    assert found["score_difference"] < BOUNDS[quantization] and list(found["milliseconds"]) == [24]
+    device = pipeline.load(path, workers=2)
+    assert [device.runtime.length_for(time) for time in (3, 7, 24)] == [3, 7, 24]
+    # Longer and shorter in turn, so that the runtime makes room and gives it back; one is cut.
+    items = [TEXTS[8], TEXTS[0], (" ".join(WORDS * 4), None), TEXTS[1]]
+    for answer, expected in zip(device.predict(items), model.predict(items), strict=True):
+        assert answer["scores"] == pytest.approx(expected["scores"], abs=BOUNDS[quantization])
+    with pytest.raises(InputError, match="Received 25 ids; the longest signature takes 24"):
+        device.runtime.length_for(25)
+
+
 def test_mediapipe_reads_it(tmp_path):
     python = pytest.importorskip("mediapipe.tasks.python")
     model, path = trained(TASKS["single_label"]), tmp_path / "model.tflite"
