@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_bert_suite.errors import InputError
-from keras_bert_suite.layers import Layer, Pool, activation, dense, norm, register
+from keras_bert_suite.layers import Dropout, Layer, Pool, activation, dense, norm, register
 from keras_bert_suite.layers.base import initializer
 
 
@@ -34,7 +34,7 @@ class Classifier(Layer):
         super().__init__(**kwargs)
         self.units, self.dropout, self.hidden, self.hidden_units = units, dropout, hidden, hidden_units
         self.hidden_bias, self.norm_kind, self.epsilon = hidden_bias, norm, epsilon
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def build(self, x_shape):
         if self.hidden is not None:

@@ -9,6 +9,7 @@ from keras_bert_suite.checkpoints.dialects import Field
 from keras_bert_suite.checkpoints.names import Array
 from keras_bert_suite.encoders.encoder import Encoder
 from keras_bert_suite.layers import (
+    Dropout,
     EncoderBlock,
     FeedForward,
     Memory,
@@ -218,7 +219,7 @@ class XLNet(Encoder):
                 )
                 for i in range(num_layers)
             ],
-            norm=keras.layers.Dropout(dropout, name="dropout"),
+            norm=Dropout(dropout, name="dropout"),
             **kwargs,
         )
 

@@ -8,7 +8,7 @@ from keras_bert_suite.layers.attention import (
     merge_heads,
     split_heads,
 )
-from keras_bert_suite.layers.base import Layer, NoNorm, activation, dense, norm, register, table
+from keras_bert_suite.layers.base import Dropout, Layer, NoNorm, activation, dense, norm, register, table
 from keras_bert_suite.layers.blocks import BlockGroup, ClearPadding, EncoderBlock, Trace
 from keras_bert_suite.layers.bottleneck import BottleneckBlock
 from keras_bert_suite.layers.convolution import MaskedConvolution
@@ -29,6 +29,7 @@ __all__ = [
     "BottleneckBlock",
     "ClearPadding",
     "DisentangledAttention",
+    "Dropout",
     "Embeddings",
     "EncoderBlock",
     "FORBIDDEN",

@@ -1,9 +1,8 @@
 """Scaled dot-product self-attention, and the pieces that every way of scoring a pair shares."""
 
-import keras
 from keras import ops
 
-from keras_bert_suite.layers.base import Layer, dense, register
+from keras_bert_suite.layers.base import Dropout, Layer, dense, register
 
 # What a forbidden pair's score is lowered by. Added, never selected: a SELECT splits the graph that XNNPACK runs.
 FORBIDDEN = -1e9
@@ -93,7 +92,7 @@ class SelfAttention(Layer):
         self.num_heads, self.dropout, self.use_bias = num_heads, dropout, use_bias
         self.num_key_value_heads = num_key_value_heads or num_heads
         self.rotary, self.relative, self.window, self.dim = rotary, relative, window, dim
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def build(self, x_shape, padding_mask_shape=None, value_shape=None):
         dim = self.dim or x_shape[-1]

@@ -1,6 +1,7 @@
 """What every layer stands on: a `Layer` whose constructor's signature is its config, and the small factories."""
 
 import contextlib
+import contextvars
 import inspect
 
 import keras
@@ -8,6 +9,7 @@ from keras import ops
 
 PACKAGE = "keras_bert_suite"
 _WRAPPERS = []
+_REPLICA = contextvars.ContextVar("replica", default=None)
 
 
 def register(cls):
@@ -81,6 +83,57 @@ def activation(name):
     if name == "gelu_tanh":
         return lambda x: ops.gelu(x, approximate=True)
     return keras.activations.get(name)
+
+
+@contextlib.contextmanager
+def replica(number):
+    """Within it, random numbers are those of one of the replicas of a distributed step.
+
+    Replicas have the same seeds: without this each would drop the same places of its part of a batch.
+
+    Args:
+        number: the replica's, an integer or a scalar tensor.
+    """
+    token = _REPLICA.set(number)
+    try:
+        yield
+    finally:
+        _REPLICA.reset(token)
+
+
+class ReplicaSeeds(keras.random.SeedGenerator):
+    """Seeds that differ by `replica`."""
+
+    def next(self, ordered=True):
+        seed, number = super().next(ordered), _REPLICA.get()
+        if number is None:
+            return seed
+        # Of two numbers the first is the seed and the second counts. A large step, since seeds in use are small.
+        return seed + ops.cast(number, seed.dtype) * ops.convert_to_tensor([1_000_003, 0], seed.dtype)
+
+
+@register
+class Dropout(Layer):
+    """Zeros in random places, and the rest grown to match; in each replica of a distributed step in places of its own.
+
+    Args:
+        rate: part of the places, 0 to 1.
+
+    Call arguments:
+        x: of any shape.
+        training: whether it does so; as it is otherwise.
+    """
+
+    def __init__(self, rate, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ValueError(f"Received rate={rate}; expected 0 to 1.")
+        self.rate, self.supports_masking = rate, True
+        if rate:
+            self.seed_generator = ReplicaSeeds()
+
+    def call(self, x, training=False):
+        return keras.random.dropout(x, self.rate, seed=self.seed_generator) if training and self.rate else x
 
 
 def dense(units, name, activation=None, use_bias=True):

@@ -1,8 +1,6 @@
 """A block: attention and feed-forward, each around a residual."""
 
-import keras
-
-from keras_bert_suite.layers.base import Layer, masked, norm, register
+from keras_bert_suite.layers.base import Dropout, Layer, masked, norm, register
 
 
 @register
@@ -53,7 +51,7 @@ class EncoderBlock(Layer):
         self.attention, self.feed_forward, self.convolution = attention, feed_forward, convolution
         self.order, self.norm, self.epsilon, self.dropout = order, norm, epsilon, dropout
         rates = dropout if isinstance(dropout, (list, tuple)) else (dropout, dropout)
-        self.attention_drop, self.feed_forward_drop = (keras.layers.Dropout(rate) for rate in rates)
+        self.attention_drop, self.feed_forward_drop = (Dropout(rate) for rate in rates)
 
     @property
     def input_names(self):

@@ -1,8 +1,6 @@
 """A block that works in another width than the one that it passes on."""
 
-import keras
-
-from keras_bert_suite.layers.base import Layer, dense, norm, register
+from keras_bert_suite.layers.base import Dropout, Layer, dense, norm, register
 
 
 @register
@@ -58,7 +56,7 @@ class BottleneckBlock(Layer):
         self.attention, self.feed_forwards = attention, list(feed_forwards)
         self.bottleneck_dim, self.bottleneck_attention = bottleneck_dim, bottleneck_attention
         self.norm, self.epsilon, self.dropout = norm, epsilon, dropout
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def build(self, x_shape):
         dim, narrow = x_shape[-1], (*x_shape[:-1], self.bottleneck_dim or x_shape[-1])

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_bert_suite.layers.base import Layer, activation, initializer, masked, register
+from keras_bert_suite.layers.base import Dropout, Layer, activation, initializer, masked, register
 
 
 @register
@@ -33,7 +33,7 @@ class MaskedConvolution(Layer):
         if kernel_size % 2 == 0:
             raise ValueError(f"Received kernel_size={kernel_size}; expected an odd number.")
         self.kernel_size, self.activation, self.groups, self.dropout = kernel_size, activation, groups, dropout
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def build(self, x_shape, padding_mask_shape=None):
         dim = x_shape[-1]

@@ -1,11 +1,10 @@
 """Self-attention that scores what tokens say and how far apart they stand by vectors of their own."""
 
-import keras
 import numpy as np
 from keras import ops
 
 from keras_bert_suite.layers.attention import masked_softmax, merge_heads, split_heads
-from keras_bert_suite.layers.base import Layer, dense, register, table
+from keras_bert_suite.layers.base import Dropout, Layer, dense, register, table
 from keras_bert_suite.layers.base import norm as make_norm
 
 POSITION_SCORES = ("c2p", "p2c")
@@ -50,7 +49,7 @@ class RelativeTable(Layer):
         self.places = _rows(max_distance, num_buckets)
         self.table = table(2 * (num_buckets or max_distance), dim, "table")
         self.norm = make_norm(norm, epsilon, "norm")
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
         self.build()
 
     def build(self, shape=None):
@@ -155,7 +154,7 @@ class DisentangledAttention(Layer):
             raise ValueError(f'Received position_projections={position_projections!r}; expected "shared" or "own".')
         self.num_heads, self.dropout, self.relative, self.key_bias = num_heads, dropout, relative, key_bias
         self.position_scores, self.position_projections = tuple(position_scores), position_projections
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def build(self, x_shape, padding_mask_shape=None):
         dim = x_shape[-1]

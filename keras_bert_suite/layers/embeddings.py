@@ -1,10 +1,9 @@
 """Token ids to vectors: a token, a position and a segment table."""
 
-import keras
 import numpy as np
 from keras import ops
 
-from keras_bert_suite.layers.base import Layer, dense, masked, register, table
+from keras_bert_suite.layers.base import Dropout, Layer, dense, masked, register, table
 from keras_bert_suite.layers.base import norm as make_norm
 
 
@@ -60,7 +59,7 @@ class Embeddings(Layer):
         self.segment = table(num_segments, dim, "segment") if num_segments else None
         self.norm = make_norm(norm, epsilon, "norm")
         self.project = dense(output_dim, "project") if output_dim else None
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     @property
     def input_names(self):
@@ -168,7 +167,7 @@ class TrigramEmbeddings(Layer):
         self.segment = table(num_segments, dim, "segment")
         self.project = dense(dim, "project") if trigram or embedding_dim != dim else None
         self.norm = make_norm(norm, epsilon, "norm")
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     @property
     def input_names(self):
@@ -235,7 +234,7 @@ class MaskedEmbeddings(Layer):
         self.segment = table(num_segments, dim, "segment") if num_segments else None
         self.project = dense(output_dim, "project", use_bias=False) if output_dim else None
         self.norm = make_norm("layer", epsilon, "norm")
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     @property
     def input_names(self):
@@ -311,7 +310,7 @@ class LanguageEmbeddings(Layer):
             self.position.embeddings_initializer = _neighbouring_sinusoids
         self.language = table(num_languages, dim, "language") if num_languages else None
         self.norm = make_norm("layer", epsilon, "norm")
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     @property
     def input_names(self):

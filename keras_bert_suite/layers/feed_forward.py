@@ -1,8 +1,6 @@
 """The position-wise half of a block."""
 
-import keras
-
-from keras_bert_suite.layers.base import Layer, activation, dense, register
+from keras_bert_suite.layers.base import Dropout, Layer, activation, dense, register
 
 
 @register
@@ -24,7 +22,7 @@ class FeedForward(Layer):
     def __init__(self, units, activation="gelu_erf", dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         self.units, self.activation, self.dropout = units, activation, dropout
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def build(self, x_shape):
         self.intermediate = dense(self.units, "intermediate", activation(self.activation))

@@ -1,10 +1,9 @@
 """Dense layers in groups: each part of the output reads its part of the input alone."""
 
-import keras
 from keras import ops
 
 from keras_bert_suite.layers.attention import masked_softmax, merge_heads, split_heads
-from keras_bert_suite.layers.base import Layer, activation, initializer, register
+from keras_bert_suite.layers.base import Dropout, Layer, activation, initializer, register
 
 
 @register
@@ -112,7 +111,7 @@ class GroupedSelfAttention(Layer):
     def __init__(self, num_heads, dropout=0.0, groups=(1, 1, 1, 1), **kwargs):
         super().__init__(**kwargs)
         self.num_heads, self.dropout, self.groups = num_heads, dropout, tuple(groups)
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def build(self, x_shape):
         if x_shape[-1] % self.num_heads:

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_bert_suite.layers.attention import masked_softmax, merge_heads, split_heads
-from keras_bert_suite.layers.base import Layer, dense, initializer, register
+from keras_bert_suite.layers.base import Dropout, Layer, dense, initializer, register
 
 
 @register
@@ -38,7 +38,7 @@ class MixedAttention(Layer):
         if kernel_size % 2 == 0:
             raise ValueError(f"Received kernel_size={kernel_size}; expected an odd number.")
         self.num_heads, self.kernel_size, self.dropout = num_heads, kernel_size, dropout
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def build(self, x_shape):
         dim = x_shape[-1]

@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from keras_bert_suite.layers.attention import masked_softmax, merge_heads, split_heads
-from keras_bert_suite.layers.base import Layer, register
+from keras_bert_suite.layers.base import Dropout, Layer, register
 from keras_bert_suite.layers.relative_attention import biased, build_parts, chosen, shifted, sinusoids
 
 _MODES = {
@@ -112,7 +112,7 @@ class PooledAttention(Layer):
         super().__init__(**kwargs)
         self.num_heads, self.dropout, self.position_dropout = num_heads, dropout, position_dropout
         self.head_dim, self.pools, self.separate_first, self.truncate = head_dim, pools, separate_first, truncate
-        self.drop, self.position_drop = keras.layers.Dropout(dropout), keras.layers.Dropout(position_dropout)
+        self.drop, self.position_drop = Dropout(dropout), Dropout(position_dropout)
 
     def build(self, x_shape, **shapes):
         build_parts(self, x_shape, with_bias=("key", "value", "output"))

@@ -1,11 +1,10 @@
 """Attention that scores a pair by what stands there, by how far apart it stands, and by whether segments match."""
 
-import keras
 import numpy as np
 from keras import ops
 
 from keras_bert_suite.layers.attention import distances, masked_softmax, merge_heads, split_heads
-from keras_bert_suite.layers.base import Layer, dense, initializer, register, table
+from keras_bert_suite.layers.base import Dropout, Layer, dense, initializer, register, table
 
 
 def sinusoids(places, dim):
@@ -104,7 +103,7 @@ class RelativeAttention(Layer):
         super().__init__(**kwargs)
         self.num_heads, self.dropout, self.head_dim = num_heads, dropout, head_dim
         self.clamp_length, self.two_directions = clamp_length, two_directions
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def build(self, x_shape, **shapes):
         build_parts(self, x_shape)
@@ -216,7 +215,7 @@ class StreamEmbeddings(Layer):
         super().__init__(**kwargs)
         self.vocab_size, self.dim, self.dropout = vocab_size, dim, dropout
         self.token = table(vocab_size, dim, "token")
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def build(self, token_ids_shape, **shapes):
         self.token.build(token_ids_shape)

@@ -1,10 +1,9 @@
 """Self-attention for long texts: every token reads a window, a few read and are read by all."""
 
-import keras
 from keras import ops
 
 from keras_bert_suite.layers.attention import FORBIDDEN, masked_softmax, merge_heads, split_heads
-from keras_bert_suite.layers.base import Layer, dense, register
+from keras_bert_suite.layers.base import Dropout, Layer, dense, register
 
 
 @register
@@ -44,7 +43,7 @@ class SparseAttention(Layer):
             raise ValueError(f"Received num_global={num_global}, window={window}; expected 0 to window.")
         self.num_heads, self.window, self.num_global = num_heads, window, num_global
         self.dropout, self.rotary = dropout, rotary
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def build(self, x_shape, padding_mask_shape=None):
         dim = x_shape[-1]

@@ -1,0 +1,113 @@
+"""The step of `fit` under `tf.distribute` as one device would do it; Keras's own is quietly wrong there, or fails.
+
+What is mended, each measured against one device: the mean over unevenly many predictions, clipping before the
+gradients of all replicas are added, the same dropout in all replicas, and gradient accumulation, XLA, several steps
+an execution and several workers, which fail.
+"""
+
+import contextlib
+
+import tensorflow as tf
+
+from keras_bert_suite.layers.base import replica
+
+
+class GlobalStep:
+    """A mixin over `keras.Model` of the TensorFlow backend, for models that have `totals`, `sums` and `total`.
+
+    Attributes:
+        accumulation: parts in which a replica runs its batch, one after the other, with one update.
+        xla: whether the forward and the backward pass are compiled by XLA, in each replica for itself.
+        last_losses: after an execution the loss of each of its steps, a list of floats.
+    """
+
+    accumulation, xla, last_losses = 1, False, ()
+
+    def train_step(self, batch):
+        """One update; gives the parts of the loss and, under `loss`, the loss: of the batch of all replicas."""
+        context = tf.distribute.get_replica_context()
+        totals = context.all_reduce(tf.distribute.ReduceOp.SUM, self.totals(batch))
+        passes = tf.function(self._forward_and_backward, jit_compile=True) if self.xla else self._forward_and_backward
+        with (
+            replica(context.replica_id_in_sync_group) if context.num_replicas_in_sync > 1 else contextlib.nullcontext()
+        ):
+            found = [passes(part, totals) for part in self._parts(batch)]
+        parts, gradients = tf.nest.map_structure(lambda *each: tf.add_n(each), *found) if len(found) > 1 else found[0]
+        parts, gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, (parts, gradients))
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return {"loss": self.total(parts), **parts}
+
+    def _forward_and_backward(self, batch, totals):
+        with tf.GradientTape() as tape:
+            parts = self.sums(self({name: batch[name] for name in self.input}, training=True), batch, totals)
+            loss = self.total(parts)
+        gradients = tape.gradient(loss, [variable.value for variable in self.trainable_variables])
+        return parts, [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients]
+
+    def _parts(self, batch):
+        if self.accumulation == 1:
+            return [batch]
+        cut = {name: tf.split(array, self.accumulation) for name, array in batch.items()}
+        return [{name: arrays[i] for name, arrays in cut.items()} for i in range(self.accumulation)]
+
+    def test_step(self, batch):
+        """The loss and its parts, of all batches of an `evaluate` until now."""
+        context = tf.distribute.get_replica_context()
+        totals = context.all_reduce(tf.distribute.ReduceOp.SUM, self.totals(batch))
+        outputs = self({name: batch[name] for name in self.input}, training=False)
+        parts = context.all_reduce(tf.distribute.ReduceOp.SUM, self.sums(outputs, batch, totals))
+        for name, tracker in self.trackers.items():
+            tracker.update_state(parts[name], sample_weight=totals[name])
+        parts = {name: tracker.result() for name, tracker in self.trackers.items()}
+        return {"loss": self.total(parts), **parts}
+
+    def make_train_function(self, force=False):
+        """What `fit` runs: `steps_per_execution` steps, as one graph."""
+        if self.train_function is not None and not force:
+            return self.train_function
+        steps = self.steps_per_execution
+        # Gradients come to the optimizer added up over the replicas already, so that Keras clips the sum: by itself
+        # it clips each replica's.
+        self.optimizer._all_reduce_sum_gradients = list
+        with self.distribute_strategy.scope():
+            # A graph that makes variables in its first run fails within a loop.
+            self.optimizer.build(self.trainable_variables)
+
+        def several(iterator):
+            found = self._on_replicas(self.train_step, iterator)
+            losses = tf.TensorArray(tf.float32, steps).write(0, found["loss"])
+            for i in tf.range(1, steps):
+                found = self._on_replicas(self.train_step, iterator)
+                losses = losses.write(i, found["loss"])
+            return found, losses.stack()
+
+        run = several if self.run_eagerly else tf.function(several)
+
+        def function(iterator):
+            found, losses = run(iterator)
+            self.last_losses = losses.numpy().tolist()
+            return found
+
+        self.train_function = function
+        return function
+
+    def make_test_function(self, force=False):
+        """What `evaluate` runs, a batch at a time."""
+        if self.test_function is None or force:
+            self.test_function = tf.function(lambda iterator: self._on_replicas(self.test_step, iterator))
+        return self.test_function
+
+    @tf.autograph.experimental.do_not_convert
+    def _on_replicas(self, step, iterator):
+        """A step's numbers, of which all replicas have the same: those of the first."""
+        strategy = self.distribute_strategy
+        found = strategy.run(step, (next(iterator),))
+        return tf.nest.map_structure(lambda x: strategy.experimental_local_results(x)[0], found)
+
+    def get_metrics_result(self):
+        """Nothing: the steps' own numbers are those of `fit` and `evaluate`."""
+        return {}
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # A functional model is built already, and what Keras does here fails with several workers.
+        pass
