@@ -115,14 +115,20 @@ def optimizer(recipe, steps, encoder):
     )
 
 
-def layer_rates(encoder, decay):
-    """A dict from a variable's path to the factor of its learning rate; the head and the pooler have 1."""
+def layer_rates(encoder, decay, top=1):
+    """A dict from a variable's path to the factor of its learning rate; the head and the pooler have 1.
+
+    Args:
+        encoder: an encoder.
+        decay: the factor from each block to the one below it, and from the lowest to the embeddings.
+        top: the power of `decay` that the top block has: 1 as is common, 2 as in ELECTRA's code.
+    """
     depths = [encoder.embeddings, *encoder.blocks]
     rates = {}
     for depth, layer in enumerate(depths):
         for variable in layer.weights:
             # A block that is used several times has the rate of its last use.
-            rates[variable.path] = decay ** (len(depths) - depth)
+            rates[variable.path] = decay ** (len(depths) - depth + top - 1)
     return rates
 
 
