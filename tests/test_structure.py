@@ -44,6 +44,7 @@ MAY_IMPORT = {
     "edge": {"ai_edge_litert", "data", "tokenizers", "tasks", "checkpoints", "edge", "errors", "nearest", "quiet"},
     "search": {"checkpoints", "data", "evaluation", "errors", "nearest"},
     "nearest": {"errors"},
+    "preparation": {"checkpoints", "data", "tokenizers", "errors", "quiet"},
     "client": {"tasks", "tokenizers", "errors"},
     "serving": {"keras", "tensorflow", "tasks", "data", "tokenizers", "checkpoints", "client", "errors", "quiet"},
     "rounding": {"keras", "tensorflow", "layers", "training"},

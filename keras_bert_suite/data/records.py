@@ -1,0 +1,189 @@
+"""Rows of token ids as a folder of sharded TFRecord with an index, and the folder as batches for training.
+
+    index.json                         version form max_length pad_id features settings tokenizer shards
+    tokenizer/                         the tokenizer's own files
+    part-00000-of-00008.tfrecord       `tf.train.Example`s
+    part-00000-of-00008.offsets.npy    where each of them begins: int64 (examples + 1,)
+
+`shards` is a list of objects `file examples tokens bytes sha256`. An example has lists of int64, `features` of the
+index: `token_ids`, a whole row with its special pieces and without padding; `segment_ids` of pairs; `label` of pairs,
+0 where the second follows the first (or they are in order), 1 where not; `sequence_ids` (1, 2, ...) and `positions`
+of packed rows; `positions` and `language_ids` of parallel ones. Positions begin at 0 anew with each sequence.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from keras_bert_suite.errors import InputError
+
+VERSION = 1
+_HEADER, _FRAME = 12, 16  # bytes of a TFRecord before its content, and around it
+
+
+def write(rows, path, offsets):
+    """Writes rows as a TFRecord file.
+
+    Args:
+        rows: dicts from names to lists of integers.
+        path: of the file.
+        offsets: of the `.npy` file that says where each record begins.
+
+    Returns:
+        `(examples, tokens)`, how many there are.
+    """
+    import tensorflow as tf
+
+    begins, tokens = [0], 0
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for row in rows:
+            feature = {
+                name: tf.train.Feature(int64_list=tf.train.Int64List(value=values)) for name, values in row.items()
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            # Without it the order of a map's keys differs between runs.
+            content = example.SerializeToString(deterministic=True)
+            writer.write(content)
+            begins.append(begins[-1] + _FRAME + len(content))
+            tokens += len(row["token_ids"])
+    with open(offsets, "wb") as file:
+        np.save(file, np.array(begins, "int64"))
+    return len(begins) - 1, tokens
+
+
+def offsets_of(file):
+    """The name of the file with the offsets of a shard."""
+    return f"{Path(file).stem}.offsets.npy"
+
+
+def index_of(folder):
+    """The index of a folder, a dict.
+
+    Raises:
+        InputError: the folder is absent, is none of prepared data, or a file of it is not whole.
+    """
+    folder = Path(folder)
+    try:
+        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        version, shards = index["version"], index["shards"]
+    except FileNotFoundError:
+        raise InputError(f"{folder} has no index.json; expected a folder that kbs-prepare_data wrote.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder}/index.json is damaged ({error!r}); run kbs-prepare_data again.") from None
+    if version != VERSION:
+        raise InputError(f"{folder}/index.json is of version {version}; this release reads {VERSION}.")
+    for shard in shards:
+        path = folder / shard["file"]
+        size = path.stat().st_size if path.is_file() else None
+        if size != shard["bytes"]:
+            found = "absent" if size is None else f"{size} bytes"
+            raise InputError(f"{path} is {found}; its index says {shard['bytes']} bytes. Copy the folder whole.")
+    return index
+
+
+def read(folder, batch_size, seed, skip=0, shard=(0, 1), epochs=None):
+    """Batches of a folder, epoch after epoch, each in an order of its own.
+
+    The order depends on `seed` and the epoch alone, and batches run on from one epoch into the next. So a run that
+    read `skip` batches goes on with what an unbroken one reads next. Reader `i` of `n` takes the batches `i`, `i + n`,
+    ... : n readers with a batch of B read in a step what one with n * B reads.
+
+    Examples are read at random places of files that are mapped into memory, so the folder should be on a local disk.
+
+    Args:
+        folder: what `kbs-prepare_data` wrote.
+        batch_size: examples a batch.
+        seed: of the order.
+        skip: batches, of this reader, that were read before.
+        shard: `(i, n)`, which of how many readers this is.
+        epochs: after how many epochs to end, with a last batch that may be smaller; None for never.
+
+    Returns:
+        A `tf.data.Dataset` of dicts of int32 `(batch, max_length)`: the features of the index, padded, and
+        `padding_mask`, 1 for a real token; `label` is `(batch,)`.
+
+    Raises:
+        InputError: the folder is none of prepared data, is not whole or holds no examples; or there is no such reader.
+    """
+    import tensorflow as tf
+
+    reader, readers = shard
+    if not 0 <= reader < readers or batch_size < 1 or skip < 0:
+        raise InputError(
+            f"Received shard={shard}, batch_size={batch_size}, skip={skip}; expected reader 0 to n - 1 of n, a batch "
+            "of 1 or more, and 0 or more batches to skip."
+        )
+    index, folder = index_of(folder), Path(folder)
+    if not sum(part["examples"] for part in index["shards"]):
+        raise InputError(f"{folder} holds no examples.")
+    records = _Records(folder, index)
+
+    def batches():
+        batch, order = skip * readers + reader, _Order(len(records), seed)
+        stop = None if epochs is None else epochs * len(records)
+        while stop is None or batch * batch_size < stop:
+            end = (batch + 1) * batch_size
+            places = range(batch * batch_size, end if stop is None else min(end, stop))
+            yield np.array([records[order[place]] for place in places], object)
+            batch += readers
+
+    max_length, fills = index["max_length"], {"token_ids": index["pad_id"]}
+    features = {name: tf.io.RaggedFeature(tf.int64) for name in index["features"]}
+
+    def arrays(examples):
+        found = tf.io.parse_example(examples, features)
+        padded = {
+            name: tf.cast(values.to_tensor(fills.get(name, 0), shape=(None, max_length)), tf.int32)
+            for name, values in found.items()
+            if name != "label"
+        }
+        if "label" in found:
+            padded["label"] = tf.cast(found["label"].values, tf.int32)
+        lengths = found["token_ids"].row_lengths()
+        return {**padded, "padding_mask": tf.sequence_mask(lengths, max_length, tf.int32)}
+
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec((None,), tf.string))
+    return dataset.map(arrays).prefetch(2)
+
+
+class _Records:
+    """The examples of all shards by number, as bytes."""
+
+    def __init__(self, folder, index):
+        self._files, self._offsets = [], []
+        for shard in index["shards"]:
+            if not shard["examples"]:
+                continue
+            offsets = folder / offsets_of(shard["file"])
+            try:
+                self._offsets.append(np.load(offsets, mmap_mode="r"))
+            except (OSError, ValueError):
+                raise InputError(f"{offsets} is absent or damaged. Copy the folder whole.") from None
+            self._files.append(np.memmap(folder / shard["file"], "uint8", "r"))
+        self._ends = np.cumsum([len(offsets) - 1 for offsets in self._offsets])
+
+    def __len__(self):
+        return int(self._ends[-1])
+
+    def __getitem__(self, number):
+        file = int(np.searchsorted(self._ends, number, "right"))
+        offsets = self._offsets[file]
+        place = number - int(self._ends[file])
+        begin, end = offsets[place - 1], offsets[place]
+        return self._files[file][begin + _HEADER : end - (_FRAME - _HEADER)].tobytes()
+
+
+class _Order:
+    """Which example stands at a place of the endless row of epochs."""
+
+    def __init__(self, count, seed):
+        self._count, self._seed, self._epoch = count, seed, None
+
+    def __getitem__(self, place):
+        epoch, place = divmod(place, self._count)
+        if epoch != self._epoch:
+            self._epoch = epoch
+            numbers = np.arange(self._count, dtype="uint32" if self._count < 2**32 else "int64")
+            self._permutation = np.random.default_rng((self._seed, epoch)).permutation(numbers)
+        return int(self._permutation[place])

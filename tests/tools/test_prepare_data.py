@@ -1,0 +1,122 @@
+"""kbs-prepare_data: the same bytes with one worker or two and after a kill; bad input in one line."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from keras_bert_suite import InputError, Tokenizer, preparation
+from keras_bert_suite.data import records
+from tests.tools.test_tools import complaint, tool
+
+WORDS = "the sea wind ship captain island gold map night morning stone river tree".split()
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    """Two files of running text, 24 documents' parts or more."""
+    folder, rng = tmp_path_factory.mktemp("text"), random.Random(0)
+    for name in ("one", "two"):
+        sentences = (" ".join(rng.choices(WORDS, k=rng.randint(3, 30))) + "." for _ in range(800))
+        (folder / f"{name}.txt").write_text("\n".join(sentences))
+    return folder
+
+
+def settings(folder, **changes):
+    given = {"text": (f"{folder}/*.txt",), "tokenizer": "kbs_tiny_en", "form": "full_sentences", "max_length": 32}
+    return preparation.Settings(**{**given, "shards": 4, **changes})
+
+
+def flags(text, output, *more):
+    return [f"--text={text}/*.txt", "--tokenizer=kbs_tiny_en", "--form=full_sentences", "--max_length=32",
+            "--shards=4", f"--output={output}", *more]  # fmt: skip
+
+
+def files(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def rows(folder):
+    """All rows of a folder, dicts of lists without padding."""
+    found = []
+    for batch in records.read(folder, 256, seed=0, epochs=1):
+        sizes = batch["padding_mask"].numpy().sum(1)
+        arrays = {name: array.numpy() for name, array in batch.items() if name != "padding_mask"}
+        for i, size in enumerate(sizes):
+            found.append(
+                {name: array[i][:size].tolist() if array.ndim > 1 else array[i] for name, array in arrays.items()}
+            )
+    return found
+
+
+@pytest.fixture(scope="module")
+def prepared(text, tmp_path_factory):
+    output = tmp_path_factory.mktemp("prepared") / "data"
+    preparation.prepare(settings(text), output)
+    return output
+
+
+def test_every_sentence_is_in_a_row(text, prepared):
+    tokenizer, index = Tokenizer.from_preset(prepared / "tokenizer"), json.loads((prepared / "index.json").read_text())
+    found = rows(prepared)
+    assert all(row["token_ids"][0] == tokenizer.cls_id and row["token_ids"][-1] == tokenizer.sep_id for row in found)
+    assert all(len(row["token_ids"]) <= 32 for row in found)
+    pieces = [i for row in found for i in row["token_ids"] if i not in (tokenizer.cls_id, tokenizer.sep_id)]
+    whole = [i for path in text.iterdir() for i in tokenizer.encode(path.read_text()).ids[1:-1]]
+    assert sorted(pieces) == sorted(whole)
+    assert index["documents"] == 2 and len(index["shards"]) == 4
+    assert sum(shard["examples"] for shard in index["shards"]) == len(found)
+    assert sum(shard["tokens"] for shard in index["shards"]) == sum(len(row["token_ids"]) for row in found)
+    sizes = [shard["tokens"] for shard in index["shards"]]
+    # A shard has 16 parts of equal size or nearly, of which the last may be one more or less.
+    assert max(sizes) < 1.15 * min(sizes)
+
+
+def test_two_workers_write_the_same_bytes(text, prepared, tmp_path):
+    preparation.prepare(settings(text), tmp_path / "data", workers=2)
+    assert files(tmp_path / "data") == files(prepared)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_killed_run_goes_on(text, prepared, tmp_path):
+    command = [sys.executable, "-m", "keras_bert_suite.tools.prepare_data", *flags(text, tmp_path / "data")]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    work = tmp_path / ".data.preparing"
+    deadline = time.time() + 300
+    while not list(work.glob("part*.json")) and time.time() < deadline and running.poll() is None:
+        time.sleep(0.001)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert not (tmp_path / "data").exists()
+    done = {path: path.stat().st_mtime_ns for path in work.glob("part*.tfrecord")}
+    assert 1 <= len(done) < 4
+    with pytest.raises(InputError, match="unfinished preparation whose shards, seed differed"):
+        preparation.prepare(settings(text, seed=1, shards=5), tmp_path / "data")
+    index = preparation.prepare(settings(text), tmp_path / "data")
+    assert files(tmp_path / "data") == files(prepared)
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "data").glob("*.tfrecord")}
+    assert all(kept[path.name] == changed for path, changed in done.items())
+    assert index == json.loads((prepared / "index.json").read_text())
+
+
+def test_bad_input(text, tmp_path):
+    output = tmp_path / "data"
+    assert "No file matches" in complaint(tool("prepare_data", *flags(tmp_path, output), check=False))
+    for name, content, message in (("empty", b" \n", "holds no text"), ("odd", b"abc\xff", "is no UTF-8 text")):
+        (tmp_path / f"{name}.txt").write_bytes(content)
+        with pytest.raises(InputError, match=message):
+            preparation.prepare(settings(tmp_path, text=(f"{tmp_path}/{name}.txt",)), output)
+    with pytest.raises(InputError, match="max_length=2; expected 3 or more"):
+        preparation.prepare(settings(text, max_length=2), output)
+    with pytest.raises(InputError, match="nowhere"):
+        preparation.prepare(settings(text, tokenizer="nowhere"), output)
+    with pytest.raises(InputError, match="Received form='x'"):
+        settings(text, form="x")
+    output.write_text("")
+    with pytest.raises(InputError, match="is a file"):
+        preparation.prepare(settings(text), output)
+    assert not list(tmp_path.glob(".data*"))
