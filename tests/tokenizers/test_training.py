@@ -88,7 +88,7 @@ def test_case_accents_and_chinese_are_settings():
         ["[CLS]", "天", "安", "门", "[SEP]"],
         ["[CLS]", "天安门", "[SEP]"],
     ]
-    lowered, kept = train("unigram"), train("keeping")
+    lowered, kept = (train(name, TEXTS * 2, size=300) for name in ("unigram", "keeping"))
     assert "ë" not in "".join(lowered.vocabulary) and "É" in "".join(kept.vocabulary)
     assert lowered.encode("ÉMILE").ids == lowered.encode("emile").ids
 
