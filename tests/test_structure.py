@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "encoders": {"keras", "layers", "checkpoints", "encoders", "errors"},
     "heads": {"keras", "layers", "errors"},
     "models": {"heads", "checkpoints", "encoders", "errors"},
+    "domain": {"checkpoints", "encoders", "tokenizers", "errors"},
     "tokenizers": {"tokenizers", "errors"},
     "data": {"tensorflow", "tokenizers", "data", "errors"},
     "tasks": {

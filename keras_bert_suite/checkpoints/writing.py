@@ -61,11 +61,25 @@ def encoder_config(encoder):
 
 def write_weights(model, path):
     """Writes `model.weights.h5`: one dataset a variable, under its path."""
+    write_h5(((variable.path, np.asarray(variable)) for variable in model.weights), path)
+
+
+def write_h5(arrays, path):
+    """Writes pairs of a name and an array as a file of one dataset each."""
     import h5py
 
     with h5py.File(path, "w") as file:
-        for variable in model.weights:
-            file[variable.path] = np.asarray(variable)
+        for name, array in arrays:
+            file[name] = array
+
+
+def write_safetensors(arrays, path):
+    """Writes a dict of arrays as a file that transformers reads."""
+    import safetensors.numpy
+
+    safetensors.numpy.save_file(arrays, path, metadata={"format": "pt"})
+    # The library writes its files for their owner alone.
+    Path(path).chmod(0o644)
 
 
 def write_hugging_face(encoder, folder, dtype="float32"):
@@ -79,8 +93,6 @@ def write_hugging_face(encoder, folder, dtype="float32"):
     Raises:
         InputError: a composed encoder has no Hugging Face form.
     """
-    import safetensors.numpy
-
     family = type(encoder)
     if not family.weight_names:
         raise InputError(f"{family.__name__} has no Hugging Face form; write it with format='keras_bert_suite'.")
@@ -94,26 +106,37 @@ def write_hugging_face(encoder, folder, dtype="float32"):
             parts.setdefault(place.name, []).append((place.part, array))
     arrays.update({name: names.join(found, arguments) for name, found in parts.items()})
     arrays = {name: np.ascontiguousarray(array).astype(dtype) for name, array in arrays.items()}
-    safetensors.numpy.save_file(arrays, Path(folder) / "model.safetensors", metadata={"format": "pt"})
-    # The library writes its files for their owner alone.
-    (Path(folder) / "model.safetensors").chmod(0o644)
+    write_safetensors(arrays, Path(folder) / "model.safetensors")
     (Path(folder) / "config.json").write_text(json.dumps(hugging_face_config(encoder, dtype), indent=1) + "\n")
 
 
 def hugging_face_config(encoder, dtype):
     """The `config.json` that transformers expects for an encoder."""
     family = type(encoder)
-    to_theirs = {ours: theirs for theirs, ours in reversed(HUGGING_FACE.activations.items())}
-    config = encoder.get_config()
-    values = {}
-    for ours, theirs in {**family.config_names, **family.config.get(HUGGING_FACE.name, {})}.items():
-        if isinstance(theirs, Field):
-            values.update(theirs.write(config[ours], config) if theirs.write else {})
-        else:
-            values[theirs] = to_theirs.get(config[ours], config[ours]) if ours.endswith("activation") else config[ours]
     return {
         "model_type": family.model_type,
         "architectures": [family.architectures["encoder"]],
         "dtype": dtype,
-        **values,
+        **hugging_face_fields(family, encoder.get_config()),
     }
+
+
+def hugging_face_fields(family, arguments, only=None):
+    """The fields of a `config.json` of Hugging Face's that state the arguments of a family.
+
+    Args:
+        family: the class.
+        arguments: all of them, a dict.
+        only: the names of those to state; None for all.
+    """
+    to_theirs = {ours: theirs for theirs, ours in reversed(HUGGING_FACE.activations.items())}
+    values = {}
+    for ours, theirs in {**family.config_names, **family.config.get(HUGGING_FACE.name, {})}.items():
+        value = arguments[ours]
+        if only is not None and ours not in only:
+            continue
+        if isinstance(theirs, Field):
+            values.update(theirs.write(value, arguments) if theirs.write else {})
+        else:
+            values[theirs] = to_theirs.get(value, value) if ours.endswith("activation") else value
+    return values

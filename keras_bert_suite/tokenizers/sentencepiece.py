@@ -130,13 +130,8 @@ def build(files, stated):
     unknown = model.unknown_id if family.unknown_id is None else family.unknown_id
     engine = tokenizers.Tokenizer(parts.made(what, _engine, model, vocabulary, unknown))
     lowercase = family.lowercase is not None and config.get("do_lower_case", family.lowercase)
-    engine.normalizer = parts.made(what, _normalizer, model, family, lowercase, config.get("keep_accents", False))
-    mark = pre_tokenizers.Metaspace(replacement=MARK, prepend_scheme="always")
-    before = [pre_tokenizers.WhitespaceSplit()] if family.splits_spaces else []
-    if config.get("split_by_punct", False):
-        before.append(pre_tokenizers.Punctuation(behavior="isolated"))
-    engine.pre_tokenizer = pre_tokenizers.Sequence([*before, mark])
-    engine.decoder = decoders.Metaspace(replacement=MARK, prepend_scheme="always")
+    keep_accents, split_by_punct = config.get("keep_accents", False), config.get("split_by_punct", False)
+    parts.made(what, set_steps, engine, family, lowercase, keep_accents, split_by_punct, model.charsmap)
     frame = family.frame
     frame.apply(engine)
     parts.add_listed(engine, files)
@@ -195,7 +190,17 @@ def _merges(vocabulary, mergeable):
     return [(names[a], names[b]) for _, a, b in sorted(pairs)]
 
 
-def _normalizer(model, family, lowercase, keep_accents):
+def set_steps(engine, family, lowercase, keep_accents=False, split_by_punct=False, charsmap=b""):
+    """Gives an engine the steps before and after its model that a family has.
+
+    Args:
+        engine: the engine.
+        family: a `Family`.
+        lowercase: whether the case is lowered.
+        keep_accents: whether accents stay where the family drops them.
+        split_by_punct: whether words are cut at punctuation too.
+        charsmap: the compiled map of characters; empty for none.
+    """
     steps = []
     if family.preprocess:
         steps += [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
@@ -205,10 +210,16 @@ def _normalizer(model, family, lowercase, keep_accents):
         steps.append(normalizers.Lowercase())
     if not family.splits_spaces:
         steps.append(normalizers.Strip())
-    if model.charsmap:
-        steps.append(normalizers.Precompiled(model.charsmap))
+    if charsmap:
+        steps.append(normalizers.Precompiled(charsmap))
     steps.append(normalizers.Replace(tokenizers.Regex(" {2,}"), " "))
-    return normalizers.Sequence(steps)
+    engine.normalizer = normalizers.Sequence(steps)
+    mark = pre_tokenizers.Metaspace(replacement=MARK, prepend_scheme="always")
+    before = [pre_tokenizers.WhitespaceSplit()] if family.splits_spaces else []
+    if split_by_punct:
+        before.append(pre_tokenizers.Punctuation(behavior="isolated"))
+    engine.pre_tokenizer = pre_tokenizers.Sequence([*before, mark])
+    engine.decoder = decoders.Metaspace(replacement=MARK, prepend_scheme="always")
 
 
 def _plain(model, stated, what):
