@@ -6,10 +6,47 @@ an execution and several workers, which fail.
 """
 
 import contextlib
+import os
 
 import tensorflow as tf
 
+from keras_bert_suite.errors import InputError
 from keras_bert_suite.layers.base import replica
+from keras_bert_suite.training.optimizers import Summed
+
+
+def strategy_of(name, replicas=None):
+    """A strategy of `tf.distribute` by its name.
+
+    Args:
+        name: `"one_device"`; `"mirrored"`, all GPUs of this machine, or `replicas` logical devices of its processors;
+            `"multi_worker"`, the workers of the variable `TF_CONFIG`; `"tpu"`, the TPU of this machine.
+        replicas: number of logical devices, for `"mirrored"`. To be asked for before TensorFlow has used a device.
+
+    Raises:
+        InputError: there is no such strategy, or what it needs is not there.
+    """
+    if replicas is not None and name != "mirrored":
+        raise InputError(f"Received replicas={replicas} with {name}; they are of mirrored.")
+    if name == "one_device":
+        return tf.distribute.get_strategy()
+    if name == "mirrored" and replicas:
+        processor = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * replicas)
+        return tf.distribute.MirroredStrategy([f"/cpu:{i}" for i in range(replicas)])
+    if name == "mirrored":
+        return tf.distribute.MirroredStrategy()
+    if name == "multi_worker":
+        if "TF_CONFIG" not in os.environ:
+            raise InputError("multi_worker reads the workers' addresses from TF_CONFIG, which is not set.")
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "tpu":
+        try:
+            resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
+        except (ValueError, tf.errors.OpError) as error:
+            raise InputError(f"No TPU was found: {' '.join(str(error).split())[:200]}") from None
+        return tf.distribute.TPUStrategy(resolver)
+    raise InputError(f"Received strategy={name!r}; expected one_device, mirrored, multi_worker or tpu.")
 
 
 class GlobalStep:
@@ -32,9 +69,11 @@ class GlobalStep:
             replica(context.replica_id_in_sync_group) if context.num_replicas_in_sync > 1 else contextlib.nullcontext()
         ):
             found = [passes(part, totals) for part in self._parts(batch)]
-        parts, gradients = tf.nest.map_structure(lambda *each: tf.add_n(each), *found) if len(found) > 1 else found[0]
-        parts, gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, (parts, gradients))
-        self.optimizer.apply(gradients, self.trainable_variables)
+        parts, gradients = tf.nest.map_structure(_sum, *found) if len(found) > 1 else found[0]
+        parts = context.all_reduce(tf.distribute.ReduceOp.SUM, parts)
+        # A pooler that no objective reads has none.
+        pairs = [(g, v) for g, v in zip(gradients, self.trainable_variables, strict=True) if g is not None]
+        self.optimizer.apply_gradients(pairs)
         return {"loss": self.total(parts), **parts}
 
     def _forward_and_backward(self, batch, totals):
@@ -66,9 +105,12 @@ class GlobalStep:
         if self.train_function is not None and not force:
             return self.train_function
         steps = self.steps_per_execution
-        # Gradients come to the optimizer added up over the replicas already, so that Keras clips the sum: by itself
-        # it clips each replica's.
-        self.optimizer._all_reduce_sum_gradients = list
+        if not isinstance(self.optimizer, Summed) and self.distribute_strategy.num_replicas_in_sync > 1:
+            if any(getattr(self.optimizer, name, None) for name in ("clipnorm", "global_clipnorm", "clipvalue")):
+                raise InputError(
+                    f"{type(self.optimizer).__name__} clips the gradients of each replica by themselves; expected an "
+                    "optimizer of keras_bert_suite.training.optimizers, which clips their sum."
+                )
         with self.distribute_strategy.scope():
             # A graph that makes variables in its first run fails within a loop.
             self.optimizer.build(self.trainable_variables)
@@ -92,10 +134,22 @@ class GlobalStep:
         return function
 
     def make_test_function(self, force=False):
-        """What `evaluate` runs, a batch at a time."""
-        if self.test_function is None or force:
-            self.test_function = tf.function(lambda iterator: self._on_replicas(self.test_step, iterator))
-        return self.test_function
+        """What `evaluate` runs: up to `steps_per_execution` batches, one after the other."""
+        if self.test_function is not None and not force:
+            return self.test_function
+        run = tf.function(lambda iterator: self._on_replicas(self.test_step, iterator))
+
+        def function(iterator):
+            found = run(iterator)
+            for _ in range(1, self.steps_per_execution):
+                try:
+                    found = run(iterator)
+                except tf.errors.OutOfRangeError:
+                    break
+            return found
+
+        self.test_function = function
+        return function
 
     @tf.autograph.experimental.do_not_convert
     def _on_replicas(self, step, iterator):
@@ -111,3 +165,7 @@ class GlobalStep:
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # A functional model is built already, and what Keras does here fails with several workers.
         pass
+
+
+def _sum(*each):
+    return None if each[0] is None else tf.add_n(each)

@@ -1,0 +1,217 @@
+"""From text to a pre-trained encoder in a folder: what `kbs-pretrain` does."""
+
+import ast
+import inspect
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from keras_bert_suite import preparation
+from keras_bert_suite.data import records
+from keras_bert_suite.data.masking import Masking
+from keras_bert_suite.encoders import FAMILIES, Encoder
+from keras_bert_suite.errors import InputError
+from keras_bert_suite.objectives import OBJECTIVES, attach
+from keras_bert_suite.quiet import quiet
+from keras_bert_suite.tokenizers import Tokenizer
+from keras_bert_suite.training import distribution, optimizers, progress, schedules
+
+# Those that do not change what is learned: a run may go on with others.
+FREE = ("output", "checkpoint_every", "steps_per_execution", "strategy", "replicas", "accumulation", "xla", "backend")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The flags of `kbs-pretrain`, under their names; see there."""
+
+    encoder: str
+    set: tuple
+    objective: tuple
+    text: tuple
+    data: str
+    tokenizer: str
+    max_length: int
+    masking: str
+    mask_rate: float
+    batch_size: int
+    steps: int
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    warmup_steps: int
+    clip_norm: float
+    accumulation: int
+    steps_per_execution: int
+    xla: bool
+    dtype: str
+    strategy: str
+    replicas: int
+    checkpoint_every: int
+    seed: int
+    output: str
+
+
+def run(settings, show_progress=iter):
+    """Trains, from the last checkpoint if there is one, and writes the encoder.
+
+    Args:
+        settings: the `Settings`.
+        show_progress: wraps what is done before training, as `tqdm` does.
+
+    Returns:
+        The `Pretraining` model.
+
+    Raises:
+        InputError: a setting, the text or the encoder is at fault, a checkpoint is of another training, or a loss is
+            no number.
+    """
+    output = Path(settings.output)
+    with quiet():
+        strategy = distribution.strategy_of(settings.strategy, settings.replicas)
+        tf.config.list_logical_devices()
+    if settings.batch_size % (strategy.num_replicas_in_sync * settings.accumulation):
+        raise InputError(
+            f"Received batch_size={settings.batch_size}; expected a multiple of {strategy.num_replicas_in_sync} "
+            f"replicas times accumulation={settings.accumulation}."
+        )
+    chief = strategy.cluster_resolver is None or strategy.cluster_resolver.task_id in (None, 0)
+    output.mkdir(parents=True, exist_ok=True)
+    folder = Path(settings.data) if settings.data else _prepared(settings, output, show_progress)
+    tokenizer = Tokenizer.from_preset(str(folder / "tokenizer"))
+    keras.utils.set_random_seed(settings.seed)
+    keras.config.set_dtype_policy(settings.dtype)
+    with strategy.scope():
+        encoder = encoder_of(settings, tokenizer)
+        model = attach(encoder, [OBJECTIVES[name]() for name in settings.objective])
+        rate = schedules.schedule(
+            settings.schedule, settings.learning_rate, settings.steps, min(settings.warmup_steps, settings.steps)
+        )
+        optimizer = optimizers.optimizer(
+            settings.optimizer, rate, weight_decay=settings.weight_decay, clip_norm=settings.clip_norm or None
+        )
+        model.compile(optimizer, steps_per_execution=settings.steps_per_execution)
+        optimizer.build(model.trainable_variables)
+    model.accumulation, model.xla = settings.accumulation, settings.xla
+    kept = {name: value for name, value in asdict(settings).items() if name not in FREE}
+    state = progress.Checkpoints(output / "checkpoints", kept, settings.checkpoint_every, settings.steps, chief=chief)
+    done = state.restore(model)
+    if done:
+        print(f"Goes on after step {done} of {settings.steps}.", flush=True)
+    log = progress.StepLog(output / "train.jsonl", done, settings.batch_size * settings.max_length, chief)
+    if done < settings.steps:
+        if (settings.steps - done) % settings.steps_per_execution:
+            raise InputError(
+                f"{settings.steps - done} steps are left; expected a multiple of "
+                f"steps_per_execution={settings.steps_per_execution}."
+            )
+        model.fit(
+            batches(settings, folder, tokenizer, model, done),
+            steps_per_epoch=settings.steps - done,
+            callbacks=[log, state],
+            shuffle=False,
+            verbose=2,
+        )
+    if chief:
+        _write(encoder, tokenizer, output)
+    return model
+
+
+def _prepared(settings, output, show_progress):
+    """The folder of the text's rows, made unless it is there."""
+    folder = output / "data"
+    if not (folder / "index.json").exists():
+        source = settings.tokenizer or settings.encoder
+        if source in FAMILIES.values() or source in {family.__name__ for family in FAMILIES.values()}:
+            raise InputError(f"{source} from nothing needs --tokenizer, a folder or a preset's name.")
+        asked = preparation.Settings(
+            text=tuple(settings.text),
+            tokenizer=source,
+            form="full_sentences",
+            max_length=settings.max_length,
+            seed=settings.seed,
+        )
+        preparation.prepare(asked, folder, progress=show_progress)
+    return folder
+
+
+def encoder_of(settings, tokenizer):
+    """A family's encoder, new; or that of a checkpoint.
+
+    Args:
+        settings: the `Settings`, of which `encoder`, `set` and `max_length` count.
+        tokenizer: whose vocabulary a new encoder has.
+
+    Raises:
+        InputError: there is no such family or checkpoint, an argument is unknown, or the vocabularies differ.
+    """
+    given = {}
+    for word in settings.set:
+        name, sign, value = word.partition("=")
+        if not sign:
+            raise InputError(f"Received set={word!r}; expected name=value.")
+        given[name] = _value(value)
+    families = {family.__name__: family for family in FAMILIES.values()}
+    if settings.encoder not in families:
+        encoder = Encoder.from_preset(settings.encoder, **given)
+    else:
+        family = families[settings.encoder]
+        known = inspect.signature(family.__init__).parameters
+        unknown = sorted(set(given) - set(known))
+        if unknown:
+            raise InputError(f"{settings.encoder} has no argument {', '.join(unknown)}; it has {', '.join(known)}.")
+        lengths = {"max_length": settings.max_length} if "max_length" in known else {}
+        encoder = family(**{"vocab_size": tokenizer.vocab_size, **lengths, **given})
+    rows = encoder.embeddings.token.input_dim
+    if rows < tokenizer.vocab_size:
+        raise InputError(f"The tokenizer has {tokenizer.vocab_size} pieces; the encoder has {rows}.")
+    return encoder
+
+
+def _value(word):
+    try:
+        return ast.literal_eval(word)
+    except (ValueError, SyntaxError):
+        return word
+
+
+def batches(settings, folder, tokenizer, model, done=0):
+    """Endless batches of a prepared folder with masks, for `fit`.
+
+    Args:
+        settings: the `Settings`.
+        folder: what `preparation.prepare` wrote.
+        tokenizer: its tokenizer.
+        model: the `Pretraining`, which says what it reads.
+        done: batches that were read before.
+    """
+    index = records.index_of(folder)
+    if index["max_length"] != settings.max_length:
+        raise InputError(f"{folder} has rows of {index['max_length']} ids; received max_length={settings.max_length}.")
+    if "label" not in index["features"] and {"next_sentence", "sentence_order"} & set(settings.objective):
+        raise InputError(f"{folder} has no pairs; prepare it with --form=sentence_pairs or sentence_order.")
+    predictions = max(1, round(settings.max_length * settings.mask_rate))
+    masking = Masking(tokenizer, settings.masking, settings.mask_rate, predictions)
+
+    def masked(number, batch):
+        if "segment_ids" in model.input and "segment_ids" not in batch:
+            batch = {**batch, "segment_ids": tf.zeros_like(batch["token_ids"])}
+        return masking(batch, tf.stack([tf.constant(settings.seed, tf.int64), number]))
+
+    found = records.read(folder, settings.batch_size, settings.seed, done).enumerate(done)
+    options = tf.data.Options()
+    # Each worker takes its part of each batch: all together read what one device reads.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return found.map(masked, num_parallel_calls=2).prefetch(4).with_options(options)
+
+
+def _write(encoder, tokenizer, output):
+    """The encoder's files, of which the last one makes the folder one that is read."""
+    place = output / ".encoder"
+    encoder.save_preset(place, tokenizer)
+    for path in sorted(place.iterdir(), key=lambda path: path.name == "config.json"):
+        os.replace(path, output / path.name)
+    place.rmdir()

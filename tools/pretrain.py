@@ -1,0 +1,71 @@
+r"""Trains an encoder on text alone, from nothing or from a checkpoint, and writes a folder that the other tools take.
+
+  {tool} --encoder=Bert --set=dim=256 --set=num_layers=4 --set=num_heads=4 --set=feed_forward_dim=1024 \
+      --text='books/*.txt' --tokenizer=vocabulary --objective=masked_lm --steps=10000 --output=runs/mini
+  {tool} --encoder=ENCODER --text=abstracts.txt --steps=2000 --learning_rate=5e-5 --output=runs/domain
+
+--data takes what kbs-prepare_data wrote in place of --text; next_sentence and sentence_order need it, with pairs.
+A run that was killed goes on from its last checkpoint when the same command is given again, and ends as an unbroken
+one does. OUTPUT/train.jsonl has a line for each step. With --strategy=mirrored and any --replicas the losses are those
+of one device.
+"""
+
+import sys
+
+from absl import flags, logging
+
+from keras_bert_suite import InputError, quiet
+from keras_bert_suite.data import masking
+from keras_bert_suite.tools import command_line
+
+OBJECTIVES = ("masked_lm", "next_sentence", "sentence_order", "span_boundary")
+FLAGS = flags.FLAGS
+flags.DEFINE_string("encoder", None, "A family, as Bert; a folder with a checkpoint; or a preset.", required=True)
+flags.DEFINE_multi_string("set", [], "An argument of the encoder, as dim=256.")
+flags.DEFINE_list("objective", ["masked_lm"], f"What is learned, of {', '.join(OBJECTIVES)}.")
+flags.DEFINE_multi_string("text", [], "Text files, a path or a pattern; may be given several times.")
+flags.DEFINE_string("data", None, "A folder that kbs-prepare_data wrote, in place of --text.")
+flags.DEFINE_string("tokenizer", None, "A folder with a tokenizer. Default: the data's or the checkpoint's.")
+flags.DEFINE_integer("max_length", 128, "Token ids of a row.", lower_bound=3)
+flags.DEFINE_enum("masking", "token", masking.UNITS, "What is hidden as a whole.")
+flags.DEFINE_float("mask_rate", 0.15, "Part of the pieces that are hidden.", 0, 1)
+flags.DEFINE_integer("batch_size", 32, "Rows of a step, over all devices.", lower_bound=1)
+flags.DEFINE_integer("steps", None, "Steps in all.", lower_bound=1, required=True)
+flags.DEFINE_string("optimizer", "adamw", "adamw bert_adamw stable_adamw lamb sgd.")
+flags.DEFINE_float("learning_rate", 1e-4, "The highest.", 0)
+flags.DEFINE_float("weight_decay", 0.01, "Its rate; biases and norms do not decay.", 0)
+flags.DEFINE_string("schedule", "linear", "How the rate falls; see training.schedules.")
+flags.DEFINE_integer("warmup_steps", 0, "Steps in which the rate rises.", 0)
+flags.DEFINE_float("clip_norm", 1.0, "Norm that the gradients of a step are clipped to; 0 for none.", 0)
+flags.DEFINE_integer("accumulation", 1, "Parts in which each device runs its rows.", lower_bound=1)
+flags.DEFINE_integer("steps_per_execution", 1, "Steps that run as one.", lower_bound=1)
+flags.DEFINE_bool("xla", False, "Compile the step of each device.")
+flags.DEFINE_enum("dtype", "float32", ["float32", "mixed_bfloat16"], "Keras's policy.")
+flags.DEFINE_enum("strategy", "one_device", ["one_device", "mirrored", "multi_worker", "tpu"], "Of tf.distribute.")
+flags.DEFINE_integer("replicas", None, "Logical devices that mirrored makes of the processors.", 1)
+flags.DEFINE_integer("checkpoint_every", 1000, "Steps between two checkpoints.", lower_bound=1)
+flags.DEFINE_integer("seed", 0, "Of initialization, order, masks and dropout.")
+flags.DEFINE_string("output", None, "The folder to write.", required=True)
+
+
+def main():
+    if bool(FLAGS.text) == bool(FLAGS.data):
+        raise InputError("Expected --text or --data, one of them.")
+    if set(FLAGS.objective) - set(OBJECTIVES):
+        raise InputError(f"--objective={','.join(FLAGS.objective)}; expected of {', '.join(OBJECTIVES)}.")
+    # Of each all-reduce that tf.distribute traces there is a line at the level below.
+    logging.set_verbosity(logging.WARNING)
+    with quiet.quiet():
+        from keras_bert_suite import pretraining
+
+    settings = command_line.settings(sys.modules[__name__], but=())
+    pretraining.run(pretraining.Settings(**settings), command_line.progress)
+    print(f"{FLAGS.output}: {FLAGS.steps} steps; an encoder with its tokenizer, train.jsonl and checkpoints")
+
+
+def console():
+    command_line.run(main, sys.modules[__name__])
+
+
+if __name__ == "__main__":
+    console()
