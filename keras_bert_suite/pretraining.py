@@ -3,6 +3,7 @@
 import ast
 import inspect
 import os
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from keras_bert_suite.errors import InputError
 from keras_bert_suite.objectives import OBJECTIVES, attach
 from keras_bert_suite.quiet import quiet
 from keras_bert_suite.tokenizers import Tokenizer
-from keras_bert_suite.training import distribution, optimizers, progress, schedules
+from keras_bert_suite.training import distribution, launcher, optimizers, progress, schedules
 
 # Those that do not change what is learned: a run may go on with others.
 FREE = ("output", "checkpoint_every", "steps_per_execution", "strategy", "replicas", "accumulation", "xla", "backend")
@@ -117,7 +118,31 @@ def run(settings, show_progress=iter):
         )
     if chief:
         _write(encoder, tokenizer, output)
+    if settings.strategy == "multi_worker":
+        # The others wait until it is written: one that ends before takes the first one with it.
+        strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: tf.constant(1.0)), axis=None)
     return model
+
+
+def run_workers(settings, show_progress, workers, arguments):
+    """Trains in several processes on this machine, which begin again from the last checkpoint when one dies.
+
+    Args:
+        settings: the `Settings`.
+        show_progress: see `run`.
+        workers: number of processes.
+        arguments: those of `kbs-pretrain`; the processes are given all but `--workers`, and `multi_worker`.
+
+    Raises:
+        InputError: as for `run`; or the processes died again and again.
+    """
+    output = Path(settings.output)
+    output.mkdir(parents=True, exist_ok=True)
+    if not settings.data:
+        _prepared(settings, output, show_progress)
+    kept = [word for word in arguments if not word.lstrip("-").startswith(("workers=", "strategy="))]
+    command = [sys.executable, "-m", "keras_bert_suite.tools.pretrain", *kept, "--strategy=multi_worker"]
+    launcher.run(command, workers, output, lambda: sorted((output / "checkpoints").glob("step_*")))
 
 
 def _prepared(settings, output, show_progress):

@@ -10,6 +10,7 @@ one does. OUTPUT/train.jsonl has a line for each step. With --strategy=mirrored 
 of one device.
 """
 
+import os
 import sys
 
 from absl import flags, logging
@@ -43,6 +44,7 @@ flags.DEFINE_bool("xla", False, "Compile the step of each device.")
 flags.DEFINE_enum("dtype", "float32", ["float32", "mixed_bfloat16"], "Keras's policy.")
 flags.DEFINE_enum("strategy", "one_device", ["one_device", "mirrored", "multi_worker", "tpu"], "Of tf.distribute.")
 flags.DEFINE_integer("replicas", None, "Logical devices that mirrored makes of the processors.", 1)
+flags.DEFINE_integer("workers", None, "Processes to start on this machine, with --strategy=multi_worker.", 1)
 flags.DEFINE_integer("checkpoint_every", 1000, "Steps between two checkpoints.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Of initialization, order, masks and dropout.")
 flags.DEFINE_string("output", None, "The folder to write.", required=True)
@@ -58,9 +60,12 @@ def main():
     with quiet.quiet():
         from keras_bert_suite import pretraining
 
-    settings = command_line.settings(sys.modules[__name__], but=())
-    pretraining.run(pretraining.Settings(**settings), command_line.progress)
-    print(f"{FLAGS.output}: {FLAGS.steps} steps; an encoder with its tokenizer, train.jsonl and checkpoints")
+    settings = command_line.settings(sys.modules[__name__], but=("workers",))
+    run = pretraining.run if FLAGS.workers is None else pretraining.run_workers
+    arguments = () if FLAGS.workers is None else (FLAGS.workers, sys.argv[1:])
+    run(pretraining.Settings(**settings), command_line.progress, *arguments)
+    if "TF_CONFIG" not in os.environ:
+        print(f"{FLAGS.output}: {FLAGS.steps} steps; an encoder with its tokenizer, train.jsonl and checkpoints")
 
 
 def console():
