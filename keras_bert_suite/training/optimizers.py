@@ -123,14 +123,14 @@ class LayerwiseAdamW(Summed, keras.optimizers.Lamb):
             step = ops.cast(self.iterations + 1, variable.dtype)
             # 1 - beta^step, without the difference of two numbers that are almost equal.
             one, two = (-ops.expm1(step * math.log(beta)) for beta in (self.beta_1, self.beta_2))
-        corrected = square / two
         epsilon = self.epsilon / ops.sqrt(two) if self.epsilon_hat else self.epsilon
-        update = mean / one / (ops.sqrt(corrected) + epsilon)
+        # (mean / one) / ((square / two)^0.5 + epsilon), in fewer passes over the arrays.
+        update = mean / (ops.sqrt(square) * (one / ops.sqrt(two)) + one * epsilon)
         decayed = self._use_weight_decay(variable)
         if self.weight_decay and decayed:
             update = update + self.weight_decay * variable
         if self.clip_update:
-            excess = ops.mean(ops.square(gradient) / ops.maximum(corrected, self.epsilon**2))
+            excess = two * ops.mean(ops.square(gradient) / ops.maximum(square, two * self.epsilon**2))
             rate = rate / ops.maximum(1.0, ops.sqrt(excess))
         if self.trust_ratio == "all" or (self.trust_ratio == "decayed" and decayed):
             norm, size = (ops.sqrt(ops.sum(ops.square(array))) for array in (variable, update))

@@ -36,7 +36,7 @@ def value(variable):
 
 def steps(made, reference):
     """The parameters after each of the reference's steps, as float32."""
-    variables = [keras.Variable(reference[f"p0/{name}"], "float32", name=name.split("/")[1]) for name in NAMES]
+    variables = [keras.Variable(reference[f"p0/{name}"], dtype="float32", name=name.split("/")[1]) for name in NAMES]
     for step, rate in enumerate(reference["lr"]):
         made.learning_rate = rate
         gradients = [reference[f"grad/{step:02}/{name}"].astype("float32") for name in NAMES]
