@@ -16,9 +16,10 @@ NO_DECAY = ("bias", "gamma", "beta", "scale")
 class Summed:
     """What a Keras optimizer lacks: exclusions that are saved, and on TensorFlow whole gradients.
 
-    Keras 3.15 on TensorFlow squares the rows of a table's gradient before those of the same row are added, which makes
-    second moments and norms too small (three steps of Adam at 0.1 are off by 0.21), and clips the gradients of each
-    replica by a norm of their own before they are added (1.5e-2 off in a loss after eight steps).
+    Keras 3.15 on TensorFlow squares the rows of a table's gradient before those of the same row are added, so that
+    second moments and norms are wrong (three steps of Adam at 0.1 are off by 0.21), and clips the gradients of each
+    replica by a norm of their own before they are added. With both, two devices end 2.1e-2 from one after
+    the 20 steps of the tests; here 1.2e-7 at most.
 
     Args:
         no_decay: endings of the names of variables that do not decay.
@@ -123,14 +124,14 @@ class LayerwiseAdamW(Summed, keras.optimizers.Lamb):
             step = ops.cast(self.iterations + 1, variable.dtype)
             # 1 - beta^step, without the difference of two numbers that are almost equal.
             one, two = (-ops.expm1(step * math.log(beta)) for beta in (self.beta_1, self.beta_2))
-        corrected = square / two
         epsilon = self.epsilon / ops.sqrt(two) if self.epsilon_hat else self.epsilon
-        update = mean / one / (ops.sqrt(corrected) + epsilon)
+        # (mean / one) / ((square / two)^0.5 + epsilon), in fewer passes over the arrays.
+        update = mean / (ops.sqrt(square) * (one / ops.sqrt(two)) + one * epsilon)
         decayed = self._use_weight_decay(variable)
         if self.weight_decay and decayed:
             update = update + self.weight_decay * variable
         if self.clip_update:
-            excess = ops.mean(ops.square(gradient) / ops.maximum(corrected, self.epsilon**2))
+            excess = two * ops.mean(ops.square(gradient) / ops.maximum(square, two * self.epsilon**2))
             rate = rate / ops.maximum(1.0, ops.sqrt(excess))
         if self.trust_ratio == "all" or (self.trust_ratio == "decayed" and decayed):
             norm, size = (ops.sqrt(ops.sum(ops.square(array))) for array in (variable, update))
