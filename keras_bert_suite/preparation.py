@@ -9,6 +9,7 @@ folder beside the output, `.OUTPUT.preparing`, which becomes the output at the e
 import concurrent.futures
 import contextlib
 import functools
+import gc
 import hashlib
 import json
 import multiprocessing
@@ -23,16 +24,16 @@ import numpy as np
 
 from keras_bert_suite import quiet
 from keras_bert_suite.checkpoints import writing
-from keras_bert_suite.data import documents, forms, records
+from keras_bert_suite.data import documents, duplicates, forms, records
 from keras_bert_suite.data.pieces import Pieces
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.tokenizers import Tokenizer
 
-FORMS = ("full_sentences",)
 # Bytes of a document's part at most, about; fewer where so little text is there that shards would be uneven.
 PART_BYTES, PARTS = 65536, 16
 # Sentences that are tokenized at a time.
 SENTENCES = 8192
+SEQUENCES = ("documents", "sentences")
 
 
 @dataclass(frozen=True)
@@ -40,32 +41,109 @@ class Settings:
     """What is prepared, and how.
 
     Attributes:
-        text: patterns of the text files.
         tokenizer: a preset's name or a folder.
-        form: one of `FORMS`.
+        form: one of `data.forms.FORMS`.
+        text: patterns of the text files.
         max_length: ids of a row at most.
         shards: number of files to write.
         layout: how the text files are to be read, see `data.documents`.
+        languages: instead of `text` patterns with their language, as `en:english/*.txt`. Of `parallel_lines` two,
+            whose files have the same lines; or two names, for `text` of two columns with a tab between.
+        temperature: the power to which a language's share of the characters is raised, 1 for as it is; with less, text
+            of rare languages is repeated and of frequent ones left out.
+        deduplicate: `exact`, `near` (see `data.duplicates`) or None: which documents are left out.
+        short_sequences: of pairs, the probability of a shorter target.
+        passes: of pairs, how often a document is read, with other random numbers each time.
+        sequences: of `packed`, what a sequence is: one of the `documents`, cut where it is longer than a row, or of
+            the `sentences`.
         seed: of the order, and of what a form draws.
 
     Raises:
-        InputError: there is no such form or layout, or a number is too small.
+        InputError: a value is none of those that are known, or does not go with the form.
     """
 
-    text: tuple
     tokenizer: str
     form: str
+    text: tuple = ()
     max_length: int = 128
     shards: int = 8
     layout: str = "prose"
+    languages: tuple = ()
+    temperature: float = 1.0
+    deduplicate: str | None = None
+    short_sequences: float = 0.1
+    passes: int = 1
+    sequences: str = "documents"
     seed: int = 0
 
     def __post_init__(self):
-        for name, known in (("form", FORMS), ("layout", documents.LAYOUTS)):
+        for name, known in (
+            ("form", forms.FORMS),
+            ("layout", documents.LAYOUTS),
+            ("deduplicate", (None, *duplicates.KINDS)),
+            ("sequences", SEQUENCES),
+        ):
             if getattr(self, name) not in known:
-                raise InputError(f"Received {name}={getattr(self, name)!r}; expected one of {', '.join(known)}.")
-        if self.shards < 1:
-            raise InputError(f"Received shards={self.shards}; expected 1 or more.")
+                raise InputError(
+                    f"Received {name}={getattr(self, name)!r}; expected one of {', '.join(map(str, known))}."
+                )
+        if self.passes > 1 and not self.paired or self.passes < 1 or self.shards < 1:
+            raise InputError(
+                f"Received shards={self.shards}, passes={self.passes} of {self.form}; expected 1 or more, and more "
+                "than one pass of sentence_pairs and sentence_order alone: others would write the same rows again."
+            )
+        if not 0 < self.temperature <= 1 or self.temperature < 1 and (self.parallel or not self.languages):
+            raise InputError(
+                f"Received temperature={self.temperature}; expected more than 0 and 1 at most, and less than 1 only "
+                "with languages that are not parallel."
+            )
+        named = [bool(pattern) for _, pattern in self.language_patterns]
+        if self.parallel:
+            if len(named) != 2 or any(named) == bool(self.text) or len(set(named)) != 1:
+                raise InputError(
+                    "parallel_lines takes two languages: --languages=en:a.txt,de:b.txt, files with the same lines; or "
+                    "--languages=en,de with --text=FILE, two columns with a tab between."
+                )
+        elif not all(named) or bool(self.text) == bool(named):
+            raise InputError(
+                "Expected either --text=FILES or --languages=en:FILES,de:FILES, with the files of each language."
+            )
+
+    @property
+    def paired(self):
+        """Whether rows are pairs of which the second may follow the first."""
+        return self.form in ("sentence_pairs", "sentence_order")
+
+    @property
+    def parallel(self):
+        """Whether rows are texts with their translations."""
+        return self.form == "parallel_lines"
+
+    @property
+    def language_patterns(self):
+        """The languages, each `(name, pattern)`; the pattern is empty where there is none."""
+        return [(name, pattern) for name, _, pattern in (item.partition(":") for item in self.languages)]
+
+    def sources(self):
+        """What is read: a list of dicts `paths sizes language`, the language a number or None.
+
+        Raises:
+            InputError: a pattern matches no file, or parallel ones as many as they should.
+        """
+        found = [(language, documents.files_of([pattern])) for language, pattern in self.language_patterns if pattern]
+        if self.parallel and found:
+            (first, left), (second, right) = found
+            if len(left) != len(right):
+                raise InputError(f"{first} has {len(left)} files and {second} {len(right)}; expected as many.")
+            groups = [(None, pair) for pair in zip(left, right, strict=True)]
+        elif found:
+            groups = [(number, [path]) for number, (_, paths) in enumerate(found) for path in paths]
+        else:
+            groups = [(None, [path]) for path in documents.files_of(self.text)]
+        return [
+            {"paths": list(paths), "sizes": [os.stat(path).st_size for path in paths], "language": language}
+            for language, paths in groups
+        ]
 
 
 def prepare(settings, output, workers=1, progress=iter):
@@ -112,7 +190,7 @@ def _begin(settings, work):
     Returns:
         The sources, a list of dicts.
     """
-    sources = [{"paths": [path], "sizes": [os.stat(path).st_size]} for path in documents.files_of(settings.text)]
+    sources = settings.sources()
     about = json.loads(json.dumps({**asdict(settings), "sources": sources}))
     if (work / "settings.json").exists():
         before = _read_json(work / "settings.json")
@@ -124,7 +202,7 @@ def _begin(settings, work):
             )
         return sources
     tokenizer = Tokenizer.from_preset(settings.tokenizer)
-    forms.Frame(tokenizer, settings.max_length, paired=False)
+    forms.Frame(tokenizer, settings.max_length, paired=settings.paired or settings.parallel)
     shutil.rmtree(work, ignore_errors=True)
     tokenizer.save(work / "tokenizer")
     _write_json(work / "settings.json", about)
@@ -155,13 +233,18 @@ def _start_worker():
     quiet.start_tensorflow()
 
 
-@functools.lru_cache(1)
 def _opened(work):
     """The settings of a work, its sources, and the tokenizer's `Pieces`."""
-    about = _read_json(work / "settings.json")
+    return _loaded(work, (work / "settings.json").read_text(encoding="utf-8"))
+
+
+@functools.lru_cache(1)
+def _loaded(work, about):
+    about = json.loads(about)
     sources = about.pop("sources")
+    about = {name: tuple(value) if isinstance(value, list) else value for name, value in about.items()}
     tokenizer = Tokenizer.from_preset(work / "tokenizer")
-    return Settings(**{**about, "text": tuple(about["text"])}), sources, tokenizer, Pieces(tokenizer)
+    return Settings(**about), sources, tokenizer, Pieces(tokenizer)
 
 
 def scan(work, number):
@@ -175,41 +258,132 @@ def scan(work, number):
     if path.exists():
         return
     settings, sources, *_ = _opened(work)
-    total = sum(sum(source["sizes"]) for source in sources)
-    part_bytes = min(max(total // (settings.shards * PARTS), 1024), PART_BYTES)
-    data = documents.opened(sources[number]["paths"][0])
-    found = list(documents.spans(data, settings.layout, part_bytes))
+    paths = sources[number]["paths"]
+    files = [documents.opened(name) for name in paths]
+    if settings.parallel:
+        found = [[spans] for spans in _parallel_spans(files, paths)]
+    else:
+        total = sum(sum(source["sizes"]) for source in sources)
+        part_bytes = min(max(total // (settings.shards * PARTS), 1024), PART_BYTES)
+        found = [[[part] for part in parts] for parts in documents.spans(files[0], settings.layout, part_bytes)]
+    kind, characters, prints, bands = settings.deduplicate, [], [], []
     for parts in found:
-        documents.text_of(data, parts[0][0], parts[-1][1], sources[number]["paths"][0])
+        texts = [_text(files, paths, part) for part in parts]
+        characters += map(len, texts)
+        if kind:
+            prints.append(duplicates.fingerprint("\n".join(texts)))
+        if kind == "near":
+            bands.append(duplicates.bands("\n".join(texts)))
     arrays = {
-        "spans": np.array([part for parts in found for part in parts], "int64").reshape(-1, 2),
+        "spans": np.array([part for parts in found for part in parts], "int64").reshape(-1, len(files), 2),
+        "characters": np.array(characters, "int64"),
         "documents": np.repeat(np.arange(len(found)), [len(parts) for parts in found]),
+        "prints": np.array(prints, "uint64").reshape(-1, 2),
+        "bands": np.array(bands, "uint64").reshape(-1, duplicates.BANDS),
     }
     _write_arrays(path, arrays)
 
 
+def _parallel_spans(files, paths):
+    """The lines of parallel files, a list of lists of a span a file, without those that are blank in one of them."""
+    lines = [documents.lines(data) for data in files]
+    if len({len(found) for found in lines}) > 1:
+        raise InputError(
+            f"{paths[0]} has {len(lines[0])} lines and {paths[1]} {len(lines[1])}; expected each line's translation."
+        )
+    if len(files) == 1:
+        wrong = next(
+            (i for i, (a, b) in enumerate(lines[0], 1) if files[0][a:b].strip() and b"\t" not in files[0][a:b]), 0
+        )
+        if wrong:
+            raise InputError(f"{paths[0]} line {wrong} has no tab; expected a text, a tab and its translation.")
+    return [
+        spans
+        for spans in zip(*lines, strict=True)
+        if all(data[begin:end].strip() for data, (begin, end) in zip(files, spans, strict=True))
+    ]
+
+
+def _text(files, paths, part):
+    """What a part of a document says; of parallel files with a line's end between the texts."""
+    texts = [documents.text_of(data, *span, path) for data, span, path in zip(files, part, paths, strict=True)]
+    return "\n".join(texts)
+
+
 def plan(work):
-    """Deals the parts of all documents to shards, about as many bytes to each, and writes `plan.npz`."""
+    """Deals the parts of documents to shards, about as many bytes to each, and writes `plan.npz`."""
     if (work / "plan.npz").exists():
         return
     settings, sources, *_ = _opened(work)
     scans = [_read_arrays(work / f"scan-{number:05d}.npz") for number in range(len(sources))]
     source = np.repeat(np.arange(len(scans)), [len(found["spans"]) for found in scans])
-    spans = np.concatenate([found["spans"] for found in scans])
-    if not len(spans):
-        raise InputError(f"{', '.join(settings.text)} holds no text.")
-    order = np.random.default_rng(settings.seed).permutation(len(spans))
-    sizes = np.diff(spans)[order, 0]
+    if not len(source):
+        raise InputError(f"{', '.join(settings.text or settings.languages)} holds no text.")
+    first, parts = 0, []
+    for found in scans:
+        parts.append(first + found["documents"])
+        first += len(np.unique(found["documents"]))
+    joined = {
+        name: np.concatenate([found[name] for found in scans]) for name in ("spans", "characters", "prints", "bands")
+    }
+    joined |= {"source": source, "documents": np.concatenate(parts)}
+    kept = _kept(settings, sources, joined, first)
+    chosen = np.flatnonzero(kept[joined["documents"]])
+    generator = np.random.default_rng(settings.seed)
+    if settings.temperature < 1:
+        languages = np.array([found["language"] for found in sources])[source[chosen]]
+        chosen = _sampled(chosen, languages, joined["characters"][chosen], settings, generator)
+    order = generator.permutation(chosen)
+    sizes = (joined["spans"][order, :, 1] - joined["spans"][order, :, 0]).sum(1)
     shard = (np.cumsum(sizes) - sizes) * settings.shards // sizes.sum()
     _write_arrays(
         work / "plan.npz",
         {
             "source": source[order],
-            "spans": spans[order],
+            "spans": joined["spans"][order],
             "shards": np.searchsorted(shard, np.arange(settings.shards + 1)),
-            "documents": np.array(sum(len(np.unique(found["documents"])) for found in scans)),
+            "counts": np.array([first, first - kept.sum()]),
         },
     )
+
+
+def _kept(settings, sources, joined, count):
+    """Which documents stay, bool `(documents,)`."""
+    if settings.deduplicate is None:
+        return np.ones(count, bool)
+    kept = duplicates.first_ones(joined["prints"])
+    if settings.deduplicate == "exact":
+        return kept
+    begins = np.searchsorted(joined["documents"], np.arange(count + 1))
+
+    def text_of(document):
+        parts = slice(*begins[document : document + 2])
+        paths = sources[joined["source"][parts.start]]["paths"]
+        files = [documents.opened(path) for path in paths]
+        return "\n".join(_text(files, paths, part) for part in joined["spans"][parts])
+
+    return duplicates.without_near(kept, joined["bands"], text_of)
+
+
+def _sampled(parts, languages, characters, settings, generator):
+    """Parts of documents, some of them several times, so that a language's share is as the temperature says.
+
+    With p a language's share of the characters, XLM's p^temperature, and about as many characters as before.
+    """
+    sums = np.bincount(languages, characters, len(settings.languages))
+    if not sums.all():
+        name, _ = settings.language_patterns[int(np.argmin(sums))]
+        raise InputError(f"The language {name} has no text.")
+    wanted = (sums / sums.sum()) ** settings.temperature
+    times = wanted / wanted.sum() * sums.sum() / sums
+    chosen = []
+    for language, factor in enumerate(times):
+        own = generator.permutation(np.flatnonzero(languages == language))
+        whole, rest = divmod(factor, 1)
+        chosen += [own] * int(whole)
+        middle = np.cumsum(characters[own]) - characters[own] / 2
+        chosen.append(own[middle < rest * sums[language]])
+    return parts[np.concatenate(chosen)]
 
 
 def make_shard(work, number):
@@ -226,27 +400,48 @@ def make_shard(work, number):
     path = work / f"part-{number:05d}-of-{settings.shards:05d}.tfrecord"
     if path.with_suffix(".json").exists():
         return _read_json(path.with_suffix(".json"))
-    dealt = _read_arrays(work / "plan.npz")
-    begin, end = dealt["shards"][number : number + 2]
-    files = {source: documents.opened(sources[source]["paths"][0]) for source in set(dealt["source"][begin:end])}
-    sentences, sizes = [], []
-    for source, span in zip(dealt["source"][begin:end], dealt["spans"][begin:end], strict=True):
-        text = documents.text_of(files[source], *span, sources[source]["paths"][0])
-        found = documents.sentences(text, settings.layout)
-        sentences += found
-        sizes.append(len(found))
-    corpus = forms.Corpus.of(*_tokenized(sentences, pieces), np.array(sizes, "int64"))
-    rows = list(forms.full_sentences(corpus, tokenizer, settings.max_length))
-    random.Random(f"{settings.seed} {number}").shuffle(rows)
+    draw = random.Random(f"{settings.seed} {number}")
+    # Forms make a great many small lists, of which none is in a cycle: to look for cycles takes half of their time.
+    gc.disable()
+    try:
+        rows = forms.FORMS[settings.form](_corpus(work, number), tokenizer, settings, draw)
+    finally:
+        gc.enable()
+    order = list(range(len(rows)))
+    draw.shuffle(order)
     offsets = work / records.offsets_of(path)
     with writing.new_file(offsets) as other, writing.new_file(path) as temporary:
-        examples, tokens = records.write(rows, temporary, other)
+        records.write(rows.features, order, temporary, other)
         with open(temporary, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+    examples, tokens = len(rows), len(rows.features["token_ids"][0])
     size = path.stat().st_size
     about = {"file": path.name, "examples": examples, "tokens": tokens, "bytes": size, "sha256": digest}
     _write_json(path.with_suffix(".json"), about)
     return about
+
+
+def _corpus(work, number):
+    """The `Corpus` of a shard."""
+    settings, sources, _, pieces = _opened(work)
+    dealt = _read_arrays(work / "plan.npz")
+    shard = slice(*dealt["shards"][number : number + 2])
+    files = {
+        source: [documents.opened(path) for path in sources[source]["paths"]] for source in set(dealt["source"][shard])
+    }
+    sentences, sizes, languages = [], [], []
+    for source, part in zip(dealt["source"][shard], dealt["spans"][shard], strict=True):
+        text = _text(files[source], sources[source]["paths"], part)
+        if settings.parallel:
+            found = [documents.even(one) for one in text.split("\t" if len(files[source]) == 1 else "\n")[:2]]
+        else:
+            found = documents.sentences(text, settings.layout)
+        sentences += found
+        sizes.append(len(found))
+        languages.append(sources[source]["language"])
+    named = bool(settings.languages) and not settings.parallel
+    ids, counts = _tokenized(sentences, pieces)
+    return forms.Corpus.of(ids, counts, np.array(sizes, "int64"), languages if named else None)
 
 
 def _tokenized(sentences, pieces):
@@ -264,16 +459,19 @@ def _finish(settings, shards, work, output):
     """
     files = sorted((work / "tokenizer").iterdir())
     digest = hashlib.sha256(b"".join(file.name.encode() + b"\0" + file.read_bytes() for file in files)).hexdigest()
-    pad_id = Tokenizer.from_preset(work / "tokenizer").pad_id
+    pad_id = _opened(work)[2].pad_id
+    found, dropped = _read_arrays(work / "plan.npz")["counts"]
     index = {
         "version": records.VERSION,
         "form": settings.form,
         "max_length": settings.max_length,
         "pad_id": pad_id or 0,
-        "features": ["token_ids"],
+        "features": forms.features_of(settings.form, settings.languages),
+        "languages": [name for name, _ in settings.language_patterns],
         "tokenizer": {"name": settings.tokenizer, "sha256": digest},
-        "settings": {**asdict(settings), "text": list(settings.text)},
-        "documents": int(_read_arrays(work / "plan.npz")["documents"]),
+        "settings": {**asdict(settings), "text": list(settings.text), "languages": list(settings.languages)},
+        "documents": int(found),
+        "duplicates": int(dropped),
         "shards": shards,
     }
     _write_json(work / "index.json", index)

@@ -38,7 +38,6 @@ _PART_ENDS = {
 }
 LAYOUTS = ("sentences", "paragraphs", "documents", "prose", "wikitext")
 _HEADING = re.compile(r"\s*(=(?: =)*) .* \1\s*")
-_UNEVEN = re.compile(r"[^\S ]|  |\A | \Z")
 _PARAGRAPH = re.compile(r"\n\s*\n")
 # Where a sentence may end: spaces after its mark and closing quotes, or a Chinese or Japanese mark.
 _END = re.compile(r"""[.!?…]["'”’»)\]]*( )|[。！？]["'”’」』》）]*( ?)(?=.)""")
@@ -126,6 +125,8 @@ def text_of(data, start, end, path):
 
 def sentences(text, layout):
     """The sentences of a part of a document: a list of strings without white space but single spaces."""
+    if layout == "sentences" and _is_even(text.replace("\n", "")) and " \n" not in text and "\n " not in text:
+        return list(filter(None, text.split("\n")))
     if layout == "prose":
         paragraphs = _PARAGRAPH.split(text)
     else:
@@ -141,7 +142,12 @@ def sentences(text, layout):
 def even(text):
     """A text with single spaces for all white space, and none at its ends."""
     text = text.replace("\r\n", " ").replace("\n", " ")
-    return " ".join(text.split()) if _UNEVEN.search(text) else text
+    return text if _is_even(text) else " ".join(text.split())
+
+
+def _is_even(text):
+    # White space but the space itself is not printable; other characters that are not may be there for nothing.
+    return text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]
 
 
 def split(paragraph):

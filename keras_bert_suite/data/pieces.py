@@ -12,6 +12,7 @@ import unicodedata
 
 import numpy as np
 
+from keras_bert_suite.data.forms import ranges
 from keras_bert_suite.tokenizers import parts
 from keras_bert_suite.tokenizers.tokenizer import clean
 
@@ -29,6 +30,7 @@ class Pieces:
     def __init__(self, tokenizer):
         self._tokenizer, self._engine = tokenizer, tokenizer._tokenizer
         self._added = [token["content"] for token in json.loads(self._engine.to_str())["added_tokens"]]
+        self._lowercase = tokenizer.settings.get("lowercase")
         self._fast = _fast(tokenizer) if tokenizer.kind == "wordpiece" else None
         self._local = _cuts_at_spaces(tokenizer)
         # Byte-level BPE: a space belongs to the word behind it, and the first word of a text has none.
@@ -52,7 +54,9 @@ class Pieces:
         """
         whole = "\n".join(texts)
         added = [piece for piece in self._added if piece in whole]
-        plain = np.array([self._is_plain(text, added) for text in texts], bool)
+        plain = np.array([self._fast is not None and text.isascii() and text.isprintable() for text in texts], bool)
+        if added:
+            plain &= [not any(piece in text for piece in added) for text in texts]
         rest = np.flatnonzero(~plain)
         groups = [
             (
@@ -73,20 +77,12 @@ class Pieces:
             counts[places] = found
             starts[places] = size + np.cumsum(found) - found
             size += len(ids)
-        return np.concatenate([ids for _, ids, _ in groups])[_ranges(starts, counts)], counts
-
-    def _is_plain(self, text, added):
-        return (
-            self._fast is not None
-            and text.isascii()
-            and text.isprintable()
-            and not any(piece in text for piece in added)
-        )
+        return np.concatenate([ids for _, ids, _ in groups])[ranges(starts, counts)], counts
 
     def _plain(self, texts):
         if not texts:
             return np.zeros(0, "int32"), np.zeros(0, "int64")
-        found = self._fast.tokenize(texts)
+        found = self._fast.tokenize([text.lower() for text in texts] if self._lowercase else texts)
         return found.values.numpy().astype("int32"), found.row_lengths().numpy()
 
     def _by_word(self, texts):
@@ -94,7 +90,7 @@ class Pieces:
         if len(self._words) > WORDS:
             self._forget()
         numbers, starts = self._numbers(texts)
-        ids = self._ids[_ranges(self._starts[numbers], self._counts[numbers])]
+        ids = self._ids[ranges(self._starts[numbers], self._counts[numbers])]
         return (
             ids,
             np.add.reduceat(self._counts[numbers], starts),
@@ -140,23 +136,16 @@ def _flat(encodings, before=0, after=0):
     return np.fromiter((i for ids in found for i in ids), "int32", counts.sum()), counts
 
 
-def _ranges(starts, counts):
-    """The numbers `start, start + 1, ...`, `count` of them, of each pair, one after another."""
-    shift = starts - (np.cumsum(counts) - counts)
-    return np.repeat(shift, counts) + np.arange(counts.sum())
-
-
 def _fast(tokenizer):
-    """What makes the pieces of plain ASCII texts as this WordPiece does; None where tensorflow_text is absent."""
+    """What finds pieces of ASCII texts as this WordPiece does, but for their case; None without tensorflow_text."""
     try:
         import tensorflow_text as text
     except ImportError:
         return None
-    return text.FastBertTokenizer(
+    return text.FastWordpieceTokenizer(
         tokenizer.vocabulary,
         max_bytes_per_word=tokenizer.settings["max_word_characters"],
         unknown_token=tokenizer.vocabulary[tokenizer.unknown_id],
-        lower_case_nfd_strip_accents=tokenizer.settings["lowercase"],
     )
 
 

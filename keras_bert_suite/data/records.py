@@ -11,6 +11,7 @@ index: `token_ids`, a whole row with its special pieces and without padding; `se
 of packed rows; `positions` and `language_ids` of parallel ones. Positions begin at 0 anew with each sequence.
 """
 
+import functools
 import json
 from pathlib import Path
 
@@ -22,34 +23,63 @@ VERSION = 1
 _HEADER, _FRAME = 12, 16  # bytes of a TFRecord before its content, and around it
 
 
-def write(rows, path, offsets):
-    """Writes rows as a TFRecord file.
+def write(features, order, path, offsets):
+    """Writes rows as a TFRecord file of `tf.train.Example`s.
 
     Args:
-        rows: dicts from names to lists of integers.
+        features: a dict from names to `(values, splits)`: integers of all rows, none negative, and where those of each
+            row begin.
+        order: the numbers of the rows in the order in which to write them.
         path: of the file.
         offsets: of the `.npy` file that says where each record begins.
-
-    Returns:
-        `(examples, tokens)`, how many there are.
     """
     import tensorflow as tf
 
-    begins, tokens = [0], 0
+    # In the order of their names, as protocol buffers write a map where they are asked for always the same bytes.
+    encoded = [(name, *_varints(*features[name])) for name in sorted(features)]
+    heads = {}
+    begins = [0]
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for row in rows:
-            feature = {
-                name: tf.train.Feature(int64_list=tf.train.Int64List(value=values)) for name, values in row.items()
-            }
-            example = tf.train.Example(features=tf.train.Features(feature=feature))
-            # Without it the order of a map's keys differs between runs.
-            content = example.SerializeToString(deterministic=True)
-            writer.write(content)
-            begins.append(begins[-1] + _FRAME + len(content))
-            tokens += len(row["token_ids"])
+        for row in order:
+            entries = []
+            for name, content, splits in encoded:
+                begin, end = splits[row], splits[row + 1]
+                head = heads.get((name, end - begin))
+                if head is None:
+                    head = heads[name, end - begin] = _head(name, end - begin)
+                entries += head, content[begin:end]
+            record = b"".join(entries)
+            record = b"\x0a" + _varint(len(record)) + record
+            writer.write(record)
+            begins.append(begins[-1] + _FRAME + len(record))
     with open(offsets, "wb") as file:
         np.save(file, np.array(begins, "int64"))
-    return len(begins) - 1, tokens
+
+
+def _varints(values, splits):
+    """Integers as the bytes that protocol buffers pack them to, and where those of each row begin."""
+    values = np.asarray(values, "int64")
+    sizes = 1 + sum((values >= 1 << 7 * i).astype("int8") for i in range(1, 5))
+    ends = np.concatenate([[0], np.cumsum(sizes, dtype="int64")])
+    content = np.empty(ends[-1], "uint8")
+    for i in range(int(sizes.max(initial=0))):
+        there = np.flatnonzero(sizes > i)
+        more = (sizes[there] > i + 1).astype("uint8") << 7
+        content[ends[there] + i] = (values[there] >> 7 * i & 127).astype("uint8") | more
+    return content.tobytes(), ends[splits].tolist()
+
+
+def _head(name, size):
+    """What stands before the packed integers of a feature: its entry in the map, its name, its kind."""
+    values = b"\x0a" + _varint(size)
+    feature = b"\x1a" + _varint(len(values) + size) + values
+    entry = b"\x0a" + _varint(len(name)) + name.encode() + b"\x12" + _varint(len(feature) + size) + feature
+    return b"\x0a" + _varint(len(entry) + size) + entry
+
+
+@functools.cache
+def _varint(number):
+    return bytes([number]) if number < 128 else bytes([number & 127 | 128]) + _varint(number >> 7)
 
 
 def offsets_of(file):

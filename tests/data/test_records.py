@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -9,6 +10,13 @@ from keras_bert_suite import InputError
 from keras_bert_suite.data import records
 
 COUNTS, LENGTH = (7, 0, 16), 8
+
+
+def features(rows):
+    """Rows, dicts of lists, as `records.write` takes them."""
+    names = ("token_ids", "label")
+    splits = {name: np.cumsum([0, *(len(row[name]) for row in rows)]) for name in names}
+    return {name: (np.array([i for row in rows for i in row[name]], "int64"), splits[name]) for name in names}
 
 
 @pytest.fixture
@@ -21,9 +29,8 @@ def folder(tmp_path):
             {"token_ids": [i, *range(100, 100 + i % LENGTH)], "label": [i % 2]} for i in range(number, number + count)
         ]
         number += count
-        examples, tokens = records.write(rows, path, tmp_path / records.offsets_of(path))
-        assert (examples, tokens) == (count, sum(len(row["token_ids"]) for row in rows))
-        shards.append({"file": path.name, "examples": examples, "tokens": tokens, "bytes": path.stat().st_size})
+        records.write(features(rows), range(count), path, tmp_path / records.offsets_of(path))
+        shards.append({"file": path.name, "examples": count, "bytes": path.stat().st_size})
     index = {"version": 1, "form": "x", "max_length": LENGTH, "pad_id": 9, "features": ["token_ids", "label"]}
     (tmp_path / "index.json").write_text(json.dumps({**index, "shards": shards}))
     return tmp_path
@@ -39,6 +46,19 @@ def test_files_are_tfrecord(folder):
     features = {"token_ids": tf.io.RaggedFeature(tf.int64)}
     first = [int(tf.io.parse_single_example(record, features)["token_ids"][0]) for record in found]
     assert first == list(range(sum(COUNTS)))
+
+
+def test_bytes_are_those_of_protocol_buffers(tmp_path):
+    numbers = [0, 1, 127, 128, 16383, 16384, 2**21 - 1, 2**21, 2**28 - 1, 2**28, 2**31 - 1]
+    rows = [{"token_ids": numbers[i:] * (1 + 40 * i), "label": [i]} for i in range(len(numbers))]
+    records.write(features(rows), [*range(1, 11), 0], tmp_path / "x", tmp_path / "y")
+    lists = {
+        name: [tf.train.Feature(int64_list=tf.train.Int64List(value=row[name])) for row in rows] for name in rows[0]
+    }
+    for found, i in zip(tf.data.TFRecordDataset(str(tmp_path / "x")), [*range(1, 11), 0], strict=True):
+        feature = {name: values[i] for name, values in lists.items()}
+        example = tf.train.Example(features=tf.train.Features(feature=feature))
+        assert found.numpy() == example.SerializeToString(deterministic=True)
 
 
 def test_batches_are_padded(folder):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from keras_bert_suite import InputError, Tokenizer, preparation
@@ -103,6 +104,80 @@ def test_a_killed_run_goes_on(text, prepared, tmp_path):
     assert index == json.loads((prepared / "index.json").read_text())
 
 
+def test_duplicates_are_dropped_before_they_are_dealt(tmp_path):
+    documents = [" ".join(random.Random(seed).choices(WORDS, k=60)) for seed in range(40)]
+    near = documents[0].replace("island", "isle", 1)
+    for name, lines in (("a", documents[:30]), ("b", [near, *documents[20:], documents[3].upper()])):
+        (tmp_path / f"{name}.txt").write_text("\n".join(lines) + "\n")
+    for kind, dropped in ((None, 0), ("exact", 11), ("near", 12)):
+        index = preparation.prepare(
+            settings(tmp_path, layout="documents", form="packed", deduplicate=kind), tmp_path / "out"
+        )
+        assert (index["documents"], index["duplicates"]) == (52, dropped)
+
+
+def test_languages_are_sampled_by_temperature(tmp_path):
+    rng = random.Random(0)
+    for name, count in (("en", 4000), ("de", 500)):
+        lines = (" ".join(rng.choices(WORDS, k=10)) + "." for _ in range(count))
+        (tmp_path / f"{name}.txt").write_text("\n".join(lines))
+    languages = (f"en:{tmp_path}/en.txt", f"de:{tmp_path}/de.txt")
+    tokens = {}
+    for temperature in (1.0, 0.3):
+        given = settings(tmp_path, text=(), languages=languages, temperature=temperature)
+        index = preparation.prepare(given, tmp_path / "out")
+        assert index["languages"] == ["en", "de"] and index["features"] == ["token_ids", "language_ids"]
+        found = rows(tmp_path / "out")
+        assert all(len(set(row["language_ids"])) == 1 for row in found)
+        tokens[temperature] = np.bincount([i for row in found for i in row["language_ids"]])
+    share = {temperature: counts[1] / counts.sum() for temperature, counts in tokens.items()}
+    # Shares are of whole parts, of which there are about 70.
+    assert abs(share[1.0] - 1 / 9) < 0.01
+    assert abs(share[0.3] - 1 / (1 + 8**0.3)) < 0.02
+    assert abs(tokens[0.3].sum() / tokens[1.0].sum() - 1) < 0.05
+
+
+def test_parallel_lines_of_two_files_or_of_one(tmp_path):
+    pairs = [(f"the sea {'ship ' * (i % 3)}", f"map gold {'tree ' * (i % 4)}") for i in range(20)] + [("", "x")]
+    for place, name in enumerate(("en", "de")):
+        (tmp_path / f"{name}.txt").write_text("".join(pair[place] + "\n" for pair in pairs))
+    (tmp_path / "both.tsv").write_text("".join("\t".join(pair) + "\tmore\n" for pair in pairs))
+    found = []
+    for given in (
+        {"text": (), "languages": (f"en:{tmp_path}/en.txt", f"de:{tmp_path}/de.txt")},
+        {"text": (f"{tmp_path}/both.tsv",), "languages": ("en", "de")},
+    ):
+        index = preparation.prepare(settings(tmp_path, form="parallel_lines", shards=2, **given), tmp_path / "out")
+        assert index["features"] == ["token_ids", "positions", "language_ids"] and index["languages"] == ["en", "de"]
+        found.append(sorted(map(str, rows(tmp_path / "out"))))
+    assert len(found[0]) == 20 and found[0] == found[1]
+
+
+def test_pairs_have_segments_and_labels(text, tmp_path):
+    preparation.prepare(settings(text, form="sentence_order", passes=2), tmp_path / "out")
+    batch = next(iter(records.read(tmp_path / "out", 64, seed=0)))
+    assert batch["segment_ids"].shape == batch["token_ids"].shape == (64, 32) and batch["label"].shape == (64,)
+    assert set(batch["label"].numpy()) == {0, 1} == set(batch["segment_ids"].numpy().ravel())
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"form": "parallel_lines"}, "parallel_lines takes two languages"),
+        ({"form": "parallel_lines", "languages": ("en:a.txt", "de:b.txt")}, "parallel_lines takes two languages"),
+        ({"languages": ("en", "de")}, "either --text=FILES or --languages"),
+        ({"text": ()}, "either --text=FILES or --languages"),
+        ({"temperature": 0.3}, "temperature=0.3; expected"),
+        ({"passes": 2}, "passes=2 of full_sentences"),
+        ({"deduplicate": "all"}, "deduplicate='all'; expected one of None, exact, near"),
+        ({"form": "x"}, "form='x'; expected one of full_sentences"),
+    ],
+)
+def test_settings_that_do_not_go_together(changes, message):
+    with pytest.raises(InputError, match=message):
+        settings("folder", **changes)
+
+
 def test_bad_input(text, tmp_path):
     output = tmp_path / "data"
     assert "No file matches" in complaint(tool("prepare_data", *flags(tmp_path, output), check=False))
@@ -114,8 +189,17 @@ def test_bad_input(text, tmp_path):
         preparation.prepare(settings(text, max_length=2), output)
     with pytest.raises(InputError, match="nowhere"):
         preparation.prepare(settings(text, tokenizer="nowhere"), output)
-    with pytest.raises(InputError, match="Received form='x'"):
-        settings(text, form="x")
+    (tmp_path / "long.txt").write_text("a\nb\n")
+    (tmp_path / "blank.txt").write_text("\n")
+    (tmp_path / "tab.tsv").write_text("a\tb\nc\n")
+    two = (f"en:{tmp_path}/long.txt", f"de:{tmp_path}/blank.txt")
+    for changes, message in (
+        ({"form": "parallel_lines", "text": (f"{tmp_path}/tab.tsv",), "languages": ("en", "de")}, "line 2 has no tab"),
+        ({"form": "parallel_lines", "text": (), "languages": two}, "long.txt has 2 lines and .*blank.txt 1"),
+        ({"text": (), "languages": two, "temperature": 0.5}, "language de has no text"),
+    ):
+        with pytest.raises(InputError, match=message):
+            preparation.prepare(settings(text, **changes), output)
     output.write_text("")
     with pytest.raises(InputError, match="is a file"):
         preparation.prepare(settings(text), output)
