@@ -174,3 +174,8 @@ def test_what_cannot_be_is_named(base, tmp_path):
     with pytest.raises(InputError, match="has 24 pieces, and as many max_length"):
         vocabulary.write(tmp_path / "odd", Bert, cuts, new, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_other_forms_are_to_be_converted_first(shared):
+    with pytest.raises(InputError, match="of TensorFlow 1; expected our own form .* kbs-convert_checkpoint first"):
+        vocabulary.check_form(presets.open_source(shared / "reference_tf1/bert"))
