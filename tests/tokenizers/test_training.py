@@ -134,10 +134,11 @@ def test_the_alphabet_is_limited_to_what_is_frequent():
 @pytest.mark.parametrize(
     "name, settings, message",
     [
-        ("wordpiece", {"size": 7}, "no room"),
-        ("wordpiece", {"size": 40, "limit_alphabet": 80}, "no room"),
-        ("bpe", {"size": 200}, "no room"),
-        ("unigram", {"size": 6}, "no room"),
+        ("wordpiece", {"size": 7}, "room for 2, and the alphabet takes 2"),
+        ("wordpiece", {"size": 40, "limit_alphabet": 80}, "room for 35, and the alphabet takes 1.."),
+        ("bpe", {"size": 200}, "room for 195, and the alphabet takes 256"),
+        ("unigram", {"size": 5}, "room for 0, and the alphabet takes 1"),
+        ("unigram", {"texts": ["abc"]}, "No character is in the text 2 times"),
         ("wordpiece", {"texts": ["", "  "]}, "no text"),
         ("bpe", {"texts": [""]}, "expected more text"),
         ("unigram", {"texts": [""]}, "no text"),
@@ -151,6 +152,35 @@ def test_the_alphabet_is_limited_to_what_is_frequent():
 def test_what_cannot_be_is_named(name, settings, message):
     with pytest.raises(InputError, match=message):
         train(name, **settings)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_one_like_another_has_its_settings(name):
+    base = train(name, ["a text of another kind of words, on other things"] * 3)
+    new = training.like(base, TEXTS, 300)
+    settings = {"size": 300} | ({"limit_alphabet": None} if name == "cased" else {})
+    assert new.files() == train(name, **settings).files() and new.settings == base.settings
+
+
+@pytest.mark.parametrize("name", ["albert", "bert-base-cased", "bert-base-chinese", "roberta", "xlnet"])
+def test_one_like_a_published_one(name, shared, tmp_path):
+    base = Tokenizer.from_preset(shared / "vocab" / name)
+    new = training.like(base, TEXTS, 400)
+    new.save(tmp_path)
+    assert same(new, Tokenizer.from_preset(tmp_path), TEXTS)
+    roles = ("pad_id", "unknown_id", "cls_id", "sep_id", "mask_id")
+    pieces = [
+        [t.vocabulary[i] if (i := getattr(t, role)) is not None else None for role in roles] for t in (base, new)
+    ]
+    assert pieces[0] == pieces[1] and new.pad_id == base.pad_id and new.settings == base.settings
+    framed = [[t.vocabulary[i] for i in t.encode("").ids] for t in (base, new)]
+    assert framed[0] == framed[1]
+
+
+@pytest.mark.parametrize("name", ["wordpiece", "unigram", "keeping"])
+def test_the_graph_cuts_as_the_host(name):
+    in_graph = pytest.importorskip("tests.tokenizers.test_in_graph")
+    assert not in_graph.differing(train(name, TEXTS * 2), [*TEXTS, "unseen 龍 wörter", ""])
 
 
 def test_lines_are_read_anew_and_held_out(tmp_path):

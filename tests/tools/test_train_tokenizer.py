@@ -50,7 +50,7 @@ def test_an_encoder_for_the_domain(text, tmp_path):
     [
         (["--text=none*.txt"], "--text=none*.txt matches no file"),
         (["--kind=bpe", "--lowercase"], "bpe has no setting lowercase; it has size, family, min_frequency"),
-        (["--size=5"], "no room"),
+        (["--size=5"], "the special pieces there is room for 0"),
         (["--add=5"], "--add adds to the pieces of --base"),
         (["--base=kbs_tiny_en", "--lowercase"], "--lowercase is as the tokenizer of --base has it"),
         (["--base=no_such"], "'no_such' is no folder and no preset"),
