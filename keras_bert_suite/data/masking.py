@@ -70,7 +70,7 @@ class Masking:
         ids, real = batch["token_ids"], tf.cast(batch["padding_mask"], tf.bool)
         seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 5))
         free = real & ~tf.gather(self.special, ids)
-        count = tf.cast(tf.reduce_sum(batch["padding_mask"], 1), tf.float32) * self.rate
+        count = tf.cast(tf.reduce_sum(batch["padding_mask"], 1), tf.float64) * self.rate
         count = tf.clip_by_value(tf.cast(tf.round(count), tf.int32), 1, self.predictions)
         units = self._units(tf, ids, free, seeds[0])
         order = self._order(tf, free, units, seeds[1])

@@ -1,0 +1,53 @@
+"""Pre-training on two devices is that on one: losses and weights of 20 steps, whatever the step is made of."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MORE = {
+    "plain": {},
+    "clipping": {"clip_norm": 0.3},
+    "accumulation": {"accumulation": 4},
+    "executions": {"steps_per_execution": 4},
+    "xla": {"xla": True},
+    "all": {"clip_norm": 0.3, "accumulation": 4, "steps_per_execution": 4},
+}
+# Float32 rounding, in another order of sums, over 20 steps of losses around 4.
+BOUND = 2e-6
+
+
+def run(cases):
+    script = Path(__file__).with_name("two_devices.py")
+    done = subprocess.run([sys.executable, str(script), json.dumps(cases)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_step_equals_that_of_one_device():
+    more = {**MORE["all"], "accumulation": 2}
+    cases = {"bert adamw all": {"objectives": "bert", "optimizer": "adamw", "more": more}}
+    for case, found in run(cases).items():
+        assert found["loss"] <= BOUND and found["weights"] <= BOUND, (case, found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objectives", ["bert", "albert", "spanbert"])
+def test_every_step_equals_that_of_one_device(objectives):
+    cases = {
+        f"{objectives} {optimizer} {name}": {"objectives": objectives, "optimizer": optimizer, "more": more}
+        for optimizer in ("sgd", "adamw", "lamb")
+        for name, more in MORE.items()
+    }
+    found = run(cases)
+    print(json.dumps(found, indent=1))
+    assert {case: each for case, each in found.items() if max(each.values()) > BOUND} == {}
+
+
+@pytest.mark.slow
+def test_bfloat16_equals_that_of_one_device_to_its_rounding():
+    cases = {"bert": {"objectives": "bert", "optimizer": "adamw", "more": {"dtype": "mixed_bfloat16"}}}
+    # 8 bits of mantissa in activations and gradients of losses around 4, summed in another order.
+    assert run(cases)["bert"]["loss"] < 2e-3

@@ -1,0 +1,87 @@
+"""Prints how far pre-training on two devices is from the same on one, as JSON by case.
+
+A process of its own, run by test_two_devices.py: logical devices are made before TensorFlow begins. Its argument is
+the cases, as JSON: name to settings.
+"""
+
+import json
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_bert_suite import Albert, Bert
+from keras_bert_suite.objectives import MaskedLM, NextSentence, SentenceOrder, SpanBoundary, attach
+from keras_bert_suite.training.distribution import strategy_of
+from keras_bert_suite.training.optimizers import optimizer
+
+VOCABULARY, TIME, BATCH, PREDICTIONS, STEPS = 50, 12, 16, 3, 20
+SMALL = {"vocab_size": VOCABULARY, "dim": 16, "num_layers": 2, "num_heads": 2, "feed_forward_dim": 32}
+OBJECTIVES = {
+    "bert": (Bert, lambda: [MaskedLM(), NextSentence()]),
+    "albert": (Albert, lambda: [MaskedLM(), SentenceOrder()]),
+    "spanbert": (Bert, lambda: [MaskedLM(), SpanBoundary()]),
+}
+RATES = {"sgd": 0.1, "adamw": 1e-3, "lamb": 1e-2}
+
+
+class Losses(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.losses = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.losses.extend(self.model.last_losses)
+
+
+def data():
+    random, rows = np.random.default_rng(0), BATCH * STEPS
+    places = random.integers(1, TIME - 1, (rows, PREDICTIONS))
+    # Some rows have no prediction at all, and the halves of a batch different numbers.
+    uneven = random.random((rows, PREDICTIONS)) < random.random((rows, 1)) * random.integers(0, 2, (rows, 1))
+    arrays = {
+        "token_ids": random.integers(5, VOCABULARY, (rows, TIME)),
+        "padding_mask": np.arange(TIME) < random.integers(TIME - 2, TIME + 1, (rows, 1)),
+        "segment_ids": np.arange(TIME) > random.integers(2, TIME, (rows, 1)),
+        "masked_positions": places,
+        "masked_starts": places - 1,
+        "masked_ends": places + 1,
+        "masked_ids": random.integers(0, VOCABULARY, (rows, PREDICTIONS)),
+        "label": random.integers(0, 2, rows),
+    }
+    arrays = {name: array.astype("int32") for name, array in arrays.items()}
+    return tf.data.Dataset.from_tensor_slices({**arrays, "masked_weights": uneven.astype("float32")})
+
+
+def train(
+    strategy, objectives, name, clip_norm=None, accumulation=1, steps_per_execution=1, xla=False, dtype="float32"
+):
+    keras.utils.set_random_seed(1)
+    keras.config.set_dtype_policy(dtype)
+    family, made = OBJECTIVES[objectives]
+    with strategy.scope():
+        model = attach(family(**SMALL, max_length=TIME, dropout=0.0, attention_dropout=0.0), made())
+        model.compile(optimizer(name, RATES[name], clip_norm=clip_norm), steps_per_execution=steps_per_execution)
+    model.accumulation, model.xla, kept = accumulation, xla, Losses()
+    batches = data().batch(BATCH, drop_remainder=True)
+    model.fit(batches, callbacks=[kept], shuffle=False, verbose=0)
+    found = model.evaluate(batches.take(3), verbose=0, return_dict=True)
+    return np.array(kept.losses + [found["loss"]]), model.get_weights()
+
+
+if __name__ == "__main__":
+    two, found = strategy_of("mirrored", 2), {}
+    for case, settings in json.loads(sys.argv[1]).items():
+        objectives, name, more = settings["objectives"], settings["optimizer"], settings.get("more", {})
+        plain = {key: value for key, value in more.items() if key in ("clip_norm", "dtype")}
+        losses, weights = zip(
+            train(strategy_of("one_device"), objectives, name, **plain),
+            train(two, objectives, name, **more),
+            strict=True,
+        )
+        assert len(losses[0]) == len(losses[1]) == STEPS + 1
+        found[case] = {
+            "loss": float(np.abs(losses[0] - losses[1]).max()),
+            "weights": float(max(np.abs(a - b).max() for a, b in zip(*weights, strict=True))),
+        }
+    print(json.dumps(found))
