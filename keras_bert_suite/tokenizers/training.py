@@ -149,10 +149,21 @@ def byte_bpe(texts, size=8000, family="roberta", min_frequency=2, special=None, 
         InputError: there is no text, no such family, or no room for the bytes.
     """
     special = special or _special(_known(family, byte_level.CONVENTIONS))
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    _check_room(size - len(special), len(alphabet))
     engine = tokenizers.Tokenizer(models.BPE())
     engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    model = _merge_bytes(texts, size, engine, special, min_frequency, show_progress)
+    files = {
+        "vocab.json": json.dumps(model["vocab"], ensure_ascii=False),
+        "merges.txt": "#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in model["merges"]),
+        "config.json": json.dumps({"model_type": family}),
+    }
+    return Tokenizer.from_files(files)
+
+
+def _merge_bytes(texts, size, engine, special, min_frequency, show_progress):
+    """Trains the model of an engine that has its steps; gives what its file says of the model."""
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    _check_room(size - len(special), len(alphabet))
     trainer = trainers.BpeTrainer(
         vocab_size=size,
         min_frequency=min_frequency,
@@ -164,12 +175,7 @@ def byte_bpe(texts, size=8000, family="roberta", min_frequency=2, special=None, 
     model = json.loads(engine.to_str())["model"]
     if not model["merges"]:
         raise InputError(f"No pair of characters is in the text {min_frequency} times; expected more text.")
-    files = {
-        "vocab.json": json.dumps(model["vocab"], ensure_ascii=False),
-        "merges.txt": "#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in model["merges"]),
-        "config.json": json.dumps({"model_type": family}),
-    }
-    return Tokenizer.from_files(files)
+    return model
 
 
 def unigram(
@@ -230,6 +236,11 @@ def _unigram(texts, size, engine, frame, special, limit_alphabet, show_progress)
     vocabulary = [*((piece, 0.0) for piece in special), *sorted(scores.items(), key=lambda item: (-item[1], item[0]))]
     engine.model = models.Unigram(vocabulary, unk_id=special.index(unknown))
     engine.normalizer = normalizer
+    return _framed(engine, frame)
+
+
+def _framed(engine, frame):
+    """The tokenizer of an engine that has all but its frame."""
     frame.apply(engine)
     config = {parts.ROLES[role]: piece for role, piece in frame.special.items()}
     config |= {"do_lower_case": parts.lowercases(engine), "padding_side": frame.padding_side}
@@ -282,7 +293,7 @@ def like(base, texts, size=8000, min_frequency=2, limit_alphabet=None, show_prog
         A `Tokenizer`, its special pieces in the order of the other's.
 
     Raises:
-        InputError: the base is of another kind, or cuts texts into words in another way.
+        InputError: the base is of another kind.
     """
     engine = base._tokenizer
     model = json.loads(engine.to_str())["model"].get("type", "WordPiece")
@@ -303,18 +314,20 @@ def like(base, texts, size=8000, min_frequency=2, limit_alphabet=None, show_prog
     frame = known[name]
     pieces = [piece for piece in _special(frame, frame.more) if engine.token_to_id(piece) is not None]
     common = {"special": sorted(pieces, key=engine.token_to_id), "show_progress": show_progress}
+    new = tokenizers.Tokenizer(models.Unigram() if model == "Unigram" else models.BPE())
+    new.normalizer, new.pre_tokenizer, new.decoder = engine.normalizer, engine.pre_tokenizer, engine.decoder
     if base.kind == "byte_bpe":
         cut = engine.pre_tokenizer
         plain = isinstance(cut, pre_tokenizers.ByteLevel) and cut.use_regex and not cut.add_prefix_space
-        if not plain or engine.normalizer is not None:
-            raise InputError("The vocabulary is of byte-level BPE with steps before it; expected those of RoBERTa.")
-        return byte_bpe(texts, size, name, min_frequency, **common)
+        if plain and engine.normalizer is None:
+            return byte_bpe(texts, size, name, min_frequency, **common)
+        # Those with further steps, as ModernBERT's.
+        _merge_bytes(texts, size, new, min_frequency=min_frequency, **common)
+        return _framed(new, frame)
     common["limit_alphabet"] = limit_alphabet
     if base.kind == "wordpiece":
         kept = {key: base.settings[key] for key in ("lowercase", "strip_accents", "split_chinese")}
         return wordpiece(texts, size, family=name, min_frequency=min_frequency, **kept, **common)
-    new = tokenizers.Tokenizer(models.Unigram())
-    new.normalizer, new.pre_tokenizer, new.decoder = engine.normalizer, engine.pre_tokenizer, engine.decoder
     return _unigram(texts, size, new, frame, **common)
 
 

@@ -177,15 +177,19 @@ def test_one_like_a_published_one(name, shared, tmp_path):
     assert framed[0] == framed[1]
 
 
-def test_one_like_another_of_a_kind_that_is_not_known_is_refused(tmp_path):
-    files = train("bpe").files()
+def test_one_like_another_takes_its_steps(tmp_path):
+    files = train("bpe", family="deberta").files()
     state = json.loads(files["tokenizer.json"])
-    changed = {**state, "normalizer": {"type": "NFC"}}
-    with pytest.raises(InputError, match="with steps before it"):
-        training.like(Tokenizer.from_files({"tokenizer.json": json.dumps(changed)}), TEXTS)
-    changed = {**state, "pre_tokenizer": {"type": "Whitespace"}}
+    # As ModernBERT's.
+    changed = {"tokenizer.json": json.dumps({**state, "normalizer": {"type": "NFC"}})}
+    new = training.like(Tokenizer.from_files(changed), TEXTS * 2, 420)
+    new.save(tmp_path)
+    assert same(new, Tokenizer.from_preset(tmp_path), TEXTS) and new.kind == "byte_bpe"
+    assert new.encode("cafe\u0301").ids == new.encode("caf\u00e9").ids
+    assert new.vocabulary[:5] == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] and "Ġbread" in new.vocabulary
+    changed = {"tokenizer.json": json.dumps({**state, "pre_tokenizer": {"type": "Whitespace"}})}
     with pytest.raises(InputError, match="of the kind other .* expected WordPiece, byte-level BPE or Unigram"):
-        training.like(Tokenizer.from_files({"tokenizer.json": json.dumps(changed)}), TEXTS)
+        training.like(Tokenizer.from_files(changed), TEXTS)
 
 
 @pytest.mark.parametrize("name", ["unigram", "keeping"])
