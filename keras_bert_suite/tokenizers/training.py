@@ -9,7 +9,7 @@ Byte-level BPE needs neither. How many threads the library takes changes nothing
 import inspect
 import json
 from collections import Counter
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 
 import tokenizers
@@ -22,12 +22,11 @@ from keras_bert_suite.tokenizers import parts, sentencepiece, vocabularies
 from keras_bert_suite.tokenizers import wordpiece as word_pieces
 from keras_bert_suite.tokenizers.tokenizer import Tokenizer, clean
 
-_WITHIN = "##"
-# Digits behind the point of Unigram's scores. Runs differ by less than 1e-9 (1e-10 measured), scores by much more.
+# Digits behind the point of Unigram's scores: runs differ by 4e-11, measured, where no character is left out.
 _DIGITS = 4
 # What the library adds to the score of each character that training has left out, one after another.
 _STEP = 1e-4
-_BATCH = 1000  # texts encoded at a time
+_BATCH = 1000  # texts that are encoded at a time
 
 
 class Lines:
@@ -114,7 +113,7 @@ def wordpiece(
     joins = {c for c in counts if len(engine.pre_tokenizer.pre_tokenize_str("a" + c)) == 1}
     within = {b for a, b in pairs if a in joins and b in joins}
     alphabet = _alphabet(counts, size - len(special), min_frequency, limit_alphabet, within)
-    behind = [_WITHIN + c for c in alphabet if c in within]
+    behind = [vocabularies.WITHIN + c for c in alphabet if c in within]
     trainer = trainers.WordPieceTrainer(
         vocab_size=size,
         min_frequency=min_frequency,
@@ -150,10 +149,21 @@ def byte_bpe(texts, size=8000, family="roberta", min_frequency=2, special=None, 
         InputError: there is no text, no such family, or no room for the bytes.
     """
     special = special or _special(_known(family, byte_level.CONVENTIONS))
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    _check_room(size - len(special), len(alphabet))
     engine = tokenizers.Tokenizer(models.BPE())
     engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    model = _merge_bytes(texts, size, engine, special, min_frequency, show_progress)
+    files = {
+        "vocab.json": json.dumps(model["vocab"], ensure_ascii=False),
+        "merges.txt": "#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in model["merges"]),
+        "config.json": json.dumps({"model_type": family}),
+    }
+    return Tokenizer.from_files(files)
+
+
+def _merge_bytes(texts, size, engine, special, min_frequency, show_progress):
+    """Trains the model of an engine that has its steps; gives what its file says of the model."""
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    _check_room(size - len(special), len(alphabet))
     trainer = trainers.BpeTrainer(
         vocab_size=size,
         min_frequency=min_frequency,
@@ -165,12 +175,7 @@ def byte_bpe(texts, size=8000, family="roberta", min_frequency=2, special=None, 
     model = json.loads(engine.to_str())["model"]
     if not model["merges"]:
         raise InputError(f"No pair of characters is in the text {min_frequency} times; expected more text.")
-    files = {
-        "vocab.json": json.dumps(model["vocab"], ensure_ascii=False),
-        "merges.txt": "#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in model["merges"]),
-        "config.json": json.dumps({"model_type": family}),
-    }
-    return Tokenizer.from_files(files)
+    return model
 
 
 def unigram(
@@ -231,6 +236,11 @@ def _unigram(texts, size, engine, frame, special, limit_alphabet, show_progress)
     vocabulary = [*((piece, 0.0) for piece in special), *sorted(scores.items(), key=lambda item: (-item[1], item[0]))]
     engine.model = models.Unigram(vocabulary, unk_id=special.index(unknown))
     engine.normalizer = normalizer
+    return _framed(engine, frame)
+
+
+def _framed(engine, frame):
+    """The tokenizer of an engine that has all but its frame."""
     frame.apply(engine)
     config = {parts.ROLES[role]: piece for role, piece in frame.special.items()}
     config |= {"do_lower_case": parts.lowercases(engine), "padding_side": frame.padding_side}
@@ -304,14 +314,20 @@ def like(base, texts, size=8000, min_frequency=2, limit_alphabet=None, show_prog
     frame = known[name]
     pieces = [piece for piece in _special(frame, frame.more) if engine.token_to_id(piece) is not None]
     common = {"special": sorted(pieces, key=engine.token_to_id), "show_progress": show_progress}
+    new = tokenizers.Tokenizer(models.Unigram() if model == "Unigram" else models.BPE())
+    new.normalizer, new.pre_tokenizer, new.decoder = engine.normalizer, engine.pre_tokenizer, engine.decoder
     if base.kind == "byte_bpe":
-        return byte_bpe(texts, size, name, min_frequency, **common)
+        cut = engine.pre_tokenizer
+        plain = isinstance(cut, pre_tokenizers.ByteLevel) and cut.use_regex and not cut.add_prefix_space
+        if plain and engine.normalizer is None:
+            return byte_bpe(texts, size, name, min_frequency, **common)
+        # Those with further steps, as ModernBERT's.
+        _merge_bytes(texts, size, new, min_frequency=min_frequency, **common)
+        return _framed(new, frame)
     common["limit_alphabet"] = limit_alphabet
     if base.kind == "wordpiece":
         kept = {key: base.settings[key] for key in ("lowercase", "strip_accents", "split_chinese")}
         return wordpiece(texts, size, family=name, min_frequency=min_frequency, **kept, **common)
-    new = tokenizers.Tokenizer(models.Unigram())
-    new.normalizer, new.pre_tokenizer, new.decoder = engine.normalizer, engine.pre_tokenizer, engine.decoder
     return _unigram(texts, size, new, frame, **common)
 
 
@@ -337,8 +353,8 @@ def extended(base, texts, count, min_frequency=2, show_progress=False):
     known = set(base.vocabulary)
     whole = Tokenizer([*base.vocabulary, *(p for p in trained.vocabulary if p not in known)], **base.settings)
     uses = Counter()
-    for encodings in _encoded(whole, tqdm(texts, disable=not show_progress, leave=False)):
-        uses.update(i for encoding in encodings for i in encoding.ids)
+    for batch in _batches(tqdm(texts, disable=not show_progress, leave=False)):
+        uses.update(i for encoding in whole.encode_batch(batch) for i in encoding.ids)
     cuts = vocabularies.cuts(whole, base)
     # An unknown piece says nothing of its text: to know it saves as much as a piece.
     saved = {
@@ -362,12 +378,13 @@ def coverage(tokenizer, texts):
     """
     found = Counter(texts=0, words=0, pieces=0, unknown=0)
     characters = 0
-    for encodings in _encoded(tokenizer, texts, found):
-        for encoding in encodings:
-            ids = [i for i, sequence in zip(encoding.ids, encoding.sequence_ids, strict=True) if sequence is not None]
-            found["pieces"] += len(ids)
-            found["unknown"] += ids.count(tokenizer.unknown_id)
-    characters = found.pop("characters", 0)
+    for batch in _batches(texts):
+        words = [word for text in batch for word in text.split()]
+        characters += sum(map(len, words))
+        found.update(texts=len(batch), words=len(words))
+        for encoding in tokenizer.encode_batch(batch):
+            own = [i for i, text in zip(encoding.ids, encoding.sequence_ids, strict=True) if text is not None]
+            found.update(pieces=len(own), unknown=own.count(tokenizer.unknown_id))
     return {
         **found,
         "pieces_per_word": found["pieces"] / max(found["words"], 1),
@@ -376,18 +393,10 @@ def coverage(tokenizer, texts):
     }
 
 
-def _encoded(tokenizer, texts, counts=None):
-    """The encodings of texts, batch by batch; what the texts are is counted on the way."""
-    batch = []
-    for text in texts:
-        batch.append(text)
-        if counts is not None:
-            words = text.split()
-            counts.update(texts=1, words=len(words), characters=sum(map(len, words)))
-        if len(batch) == _BATCH:
-            yield tokenizer.encode_batch(batch)
-            batch = []
-    yield tokenizer.encode_batch(batch)
+def _batches(texts):
+    texts = iter(texts)
+    while batch := list(islice(texts, _BATCH)):
+        yield batch
 
 
 def _known(family, families):

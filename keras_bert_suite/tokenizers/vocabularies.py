@@ -4,7 +4,7 @@ import tokenizers
 
 from keras_bert_suite.errors import InputError
 
-_WITHIN = "##"
+WITHIN = "##"  # what WordPiece writes before a piece within a word
 _ROLES = ("pad_id", "unknown_id", "cls_id", "sep_id", "mask_id")
 
 
@@ -36,8 +36,8 @@ def cuts(new, old):
 
     def cut(piece):
         found = []
-        if within is not None and piece.startswith(_WITHIN):
-            piece = piece.removeprefix(_WITHIN)
+        if within is not None and piece.startswith(WITHIN):
+            piece = piece.removeprefix(WITHIN)
             found = [token.id for token in within.tokenize(piece)]
         if not found or old.unknown_id in found:
             found = [token.id for token in model.tokenize(piece)]
@@ -54,7 +54,7 @@ def cuts(new, old):
 def _within(old):
     """A model that cuts a text as the old tokenizer does the rest of a word."""
     pieces = enumerate(old.vocabulary)
-    inner = {piece.removeprefix(_WITHIN): i for i, piece in pieces if piece.startswith(_WITHIN) and piece != _WITHIN}
+    inner = {piece.removeprefix(WITHIN): i for i, piece in pieces if piece.startswith(WITHIN) and piece != WITHIN}
     unknown = old.vocabulary[old.unknown_id]
     return tokenizers.models.WordPiece(
         {**inner, unknown: old.unknown_id}, unk_token=unknown, continuing_subword_prefix=""
