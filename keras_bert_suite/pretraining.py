@@ -216,6 +216,12 @@ def batches(settings, folder, tokenizer, model, done=0):
     index = records.index_of(folder)
     if index["max_length"] != settings.max_length:
         raise InputError(f"{folder} has rows of {index['max_length']} ids; received max_length={settings.max_length}.")
+    unread = {"sequence_ids", "language_ids"} & set(index["features"])
+    if unread:
+        raise InputError(
+            f"{folder} has rows of the form {index['form']}, whose {', '.join(sorted(unread))} no encoder here reads in "
+            "pre-training; prepare it as full_sentences, sentence_pairs or sentence_order."
+        )
     if "label" not in index["features"] and {"next_sentence", "sentence_order"} & set(settings.objective):
         raise InputError(f"{folder} has no pairs; prepare it with --form=sentence_pairs or sentence_order.")
     predictions = max(1, round(settings.max_length * settings.mask_rate))
