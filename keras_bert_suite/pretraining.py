@@ -219,8 +219,8 @@ def batches(settings, folder, tokenizer, model, done=0):
     unread = {"sequence_ids", "language_ids"} & set(index["features"])
     if unread:
         raise InputError(
-            f"{folder} has rows of the form {index['form']}, whose {', '.join(sorted(unread))} no encoder here reads in "
-            "pre-training; prepare it as full_sentences, sentence_pairs or sentence_order."
+            f"{folder} has rows of the form {index['form']}, whose {', '.join(sorted(unread))} pre-training does not "
+            "read; prepare it as full_sentences, sentence_pairs or sentence_order."
         )
     if "label" not in index["features"] and {"next_sentence", "sentence_order"} & set(settings.objective):
         raise InputError(f"{folder} has no pairs; prepare it with --form=sentence_pairs or sentence_order.")
