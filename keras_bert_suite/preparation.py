@@ -169,8 +169,8 @@ def prepare(settings, output, workers=1, progress=iter, runner=None, runner_opti
     if output.is_file():
         raise InputError(f"{output} is a file; expected a folder to write.")
     work = output.with_name(f".{output.name}.preparing")
-    sources = _begin(settings, work)
     with _on_beam(work, runner, runner_options) if runner else _runner(work, workers) as run:
+        sources = _begin(settings, work)
         try:
             list(progress(run(scan, len(sources))))
             plan(work)

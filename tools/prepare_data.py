@@ -5,8 +5,8 @@ r"""Makes token ids of text, ready for pre-training: a folder of sharded TFRecor
   {tool} --languages=en:a.txt,de:b.txt --tokenizer=ENCODER --form=parallel_lines --output=data/translations
 
 Masks are drawn when training reads the folder. A run that was killed goes on from its last whole shard when the same
-command is given again; the bytes that are written depend neither on that nor on --workers. With --runner it works on Apache Beam; its machines must see the
-same folders.
+command is given again; the bytes that are written depend neither on that nor on --workers. With --runner it works on
+Apache Beam, whose machines must see the same folders.
 16 novels, 9.4 MB: about 3 seconds on one core beside the start of TensorFlow.
 """
 

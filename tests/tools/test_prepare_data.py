@@ -1,5 +1,6 @@
 """kbs-prepare_data: the same bytes with one worker or two and after a kill; bad input in one line."""
 
+import importlib.util
 import json
 import multiprocessing
 import random
@@ -85,7 +86,11 @@ def test_two_workers_write_the_same_bytes(text, prepared, tmp_path):
 
 
 def test_beam_writes_the_same_bytes(text, prepared, tmp_path):
-    pytest.importorskip("apache_beam", reason="needs the extra beam")
+    if not importlib.util.find_spec("apache_beam"):
+        with pytest.raises(InputError, match="pip install keras_bert_suite.beam"):
+            preparation.prepare(settings(text), tmp_path / "data", runner="DirectRunner")
+        assert not list(tmp_path.iterdir())
+        pytest.skip("needs Apache Beam, the extra beam")
     preparation.prepare(settings(text), tmp_path / "data", runner="DirectRunner")
     assert files(tmp_path / "data") == files(prepared)
 
