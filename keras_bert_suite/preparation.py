@@ -204,9 +204,10 @@ def _begin(settings, work):
                 "flags, or delete the folder to begin anew."
             )
         return sources
-    tokenizer = Tokenizer.from_preset(settings.tokenizer)
-    forms.Frame(tokenizer, settings.max_length, paired=settings.paired or settings.parallel)
     shutil.rmtree(work, ignore_errors=True)
+    _loaded.cache_clear()
+    *_, tokenizer, _ = _loaded(work, _json(about))
+    forms.Frame(tokenizer, settings.max_length, paired=settings.paired or settings.parallel)
     tokenizer.save(work / "tokenizer")
     _write_json(work / "settings.json", about)
     return sources
@@ -268,7 +269,8 @@ def _loaded(work, about):
     about = json.loads(about)
     sources = about.pop("sources")
     about = {name: tuple(value) if isinstance(value, list) else value for name, value in about.items()}
-    tokenizer = Tokenizer.from_preset(work / "tokenizer")
+    folder = work / "tokenizer"
+    tokenizer = Tokenizer.from_preset(folder if folder.is_dir() else about["tokenizer"])
     return Settings(**about), sources, tokenizer, Pieces(tokenizer)
 
 
@@ -517,9 +519,13 @@ def _read_json(path):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def _json(value):
+    return json.dumps(value, indent=1, ensure_ascii=False)
+
+
 def _write_json(path, value):
     with writing.new_file(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1, ensure_ascii=False)
+        file.write(_json(value))
 
 
 def _read_arrays(path):
