@@ -146,7 +146,7 @@ class Settings:
         ]
 
 
-def prepare(settings, output, workers=1, progress=iter):
+def prepare(settings, output, workers=1, progress=iter, runner=None, runner_options=()):
     """Writes a folder of prepared data. A run that was stopped goes on when the same is asked for again.
 
     Args:
@@ -154,6 +154,9 @@ def prepare(settings, output, workers=1, progress=iter):
         output: the folder to write; one that is there is replaced at the end.
         workers: processes that work beside one another; what is written does not depend on it.
         progress: wraps what is done, one thing after another, as `tqdm` does.
+        runner: instead of `workers` a runner of Apache Beam, as `DirectRunner` or `FlinkRunner`. Its workers must see
+            the text and the folder beside the output under the same paths.
+        runner_options: its options, as `flink_master=localhost:8081`.
 
     Returns:
         The index of the folder, a dict.
@@ -166,8 +169,8 @@ def prepare(settings, output, workers=1, progress=iter):
     if output.is_file():
         raise InputError(f"{output} is a file; expected a folder to write.")
     work = output.with_name(f".{output.name}.preparing")
-    sources = _begin(settings, work)
-    with _runner(work, workers) as run:
+    with _on_beam(work, runner, runner_options) if runner else _runner(work, workers) as run:
+        sources = _begin(settings, work)
         try:
             list(progress(run(scan, len(sources))))
             plan(work)
@@ -201,9 +204,10 @@ def _begin(settings, work):
                 "flags, or delete the folder to begin anew."
             )
         return sources
-    tokenizer = Tokenizer.from_preset(settings.tokenizer)
-    forms.Frame(tokenizer, settings.max_length, paired=settings.paired or settings.parallel)
     shutil.rmtree(work, ignore_errors=True)
+    _loaded.cache_clear()
+    *_, tokenizer, _ = _loaded(work, _json(about))
+    forms.Frame(tokenizer, settings.max_length, paired=settings.paired or settings.parallel)
     tokenizer.save(work / "tokenizer")
     _write_json(work / "settings.json", about)
     return sources
@@ -227,6 +231,28 @@ def _runner(work, workers):
             pool.shutdown(cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _on_beam(work, runner, options):
+    """As `_runner`, on Apache Beam."""
+    try:
+        import apache_beam as beam
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError:
+        raise InputError(
+            f"The runner {runner} needs Apache Beam, which is absent: pip install keras_bert_suite[beam]."
+        ) from None
+
+    def run(function, count):
+        arguments = [f"--runner={runner}", *(f"--{option}" for option in options)]
+        with beam.Pipeline(options=PipelineOptions(arguments)) as pipeline:
+            numbers = pipeline | beam.Create(range(count)) | beam.Reshuffle()
+            _ = numbers | function.__name__ >> beam.Map(functools.partial(function, work))
+        # All is done and written; what the function gives is read.
+        return (function(work, number) for number in range(count))
+
+    yield run
+
+
 def _start_worker():
     # Workers share the processors already; each stays at one.
     os.environ["RAYON_NUM_THREADS"] = "1"
@@ -243,7 +269,8 @@ def _loaded(work, about):
     about = json.loads(about)
     sources = about.pop("sources")
     about = {name: tuple(value) if isinstance(value, list) else value for name, value in about.items()}
-    tokenizer = Tokenizer.from_preset(work / "tokenizer")
+    folder = work / "tokenizer"
+    tokenizer = Tokenizer.from_preset(folder if folder.is_dir() else about["tokenizer"])
     return Settings(**about), sources, tokenizer, Pieces(tokenizer)
 
 
@@ -426,22 +453,23 @@ def _corpus(work, number):
     settings, sources, _, pieces = _opened(work)
     dealt = _read_arrays(work / "plan.npz")
     shard = slice(*dealt["shards"][number : number + 2])
-    files = {
-        source: [documents.opened(path) for path in sources[source]["paths"]] for source in set(dealt["source"][shard])
-    }
-    sentences, sizes, languages = [], [], []
-    for source, part in zip(dealt["source"][shard], dealt["spans"][shard], strict=True):
-        text = _text(files[source], sources[source]["paths"], part)
-        if settings.parallel:
-            found = [documents.even(one) for one in text.split("\t" if len(files[source]) == 1 else "\n")[:2]]
-        else:
-            found = documents.sentences(text, settings.layout)
-        sentences += found
-        sizes.append(len(found))
-        languages.append(sources[source]["language"])
+    sources_of, spans = dealt["source"][shard], dealt["spans"][shard]
+    found = [None] * len(spans)
+    # File after file, so that few are open at a time.
+    for source in np.unique(sources_of):
+        paths = sources[source]["paths"]
+        files = [documents.opened(path) for path in paths]
+        for place in np.flatnonzero(sources_of == source):
+            text = _text(files, paths, spans[place])
+            if settings.parallel:
+                found[place] = [documents.even(one) for one in text.split("\t" if len(files) == 1 else "\n")[:2]]
+            else:
+                found[place] = documents.sentences(text, settings.layout)
+    sizes = np.fromiter(map(len, found), "int64", len(found))
+    languages = [sources[source]["language"] for source in sources_of]
     named = bool(settings.languages) and not settings.parallel
-    ids, counts = _tokenized(sentences, pieces)
-    return forms.Corpus.of(ids, counts, np.array(sizes, "int64"), languages if named else None)
+    ids, counts = _tokenized([sentence for part in found for sentence in part], pieces)
+    return forms.Corpus.of(ids, counts, sizes, languages if named else None)
 
 
 def _tokenized(sentences, pieces):
@@ -491,9 +519,13 @@ def _read_json(path):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def _json(value):
+    return json.dumps(value, indent=1, ensure_ascii=False)
+
+
 def _write_json(path, value):
     with writing.new_file(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1, ensure_ascii=False)
+        file.write(_json(value))
 
 
 def _read_arrays(path):

@@ -1,1 +1,1 @@
-"""Data: files to examples, and examples to padded batches."""
+"""Data: files to examples, and examples to padded batches; text to rows for pre-training."""

@@ -60,8 +60,8 @@ def files_of(patterns):
         matching = sorted(path for path in glob.glob(str(pattern), recursive=True) if Path(path).is_file())
         if not matching:
             raise InputError(f"No file matches {pattern}; expected text files, as --text='text/*.txt'.")
-        found += [path for path in matching if path not in found]
-    return found
+        found += matching
+    return list(dict.fromkeys(found))
 
 
 def opened(path):

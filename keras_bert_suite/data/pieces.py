@@ -29,10 +29,11 @@ class Pieces:
 
     def __init__(self, tokenizer):
         self._tokenizer, self._engine = tokenizer, tokenizer._tokenizer
-        self._added = [token["content"] for token in json.loads(self._engine.to_str())["added_tokens"]]
+        state = json.loads(self._engine.to_str())
+        self._added = [token["content"] for token in state["added_tokens"]]
         self._lowercase = tokenizer.settings.get("lowercase")
         self._fast = _fast(tokenizer) if tokenizer.kind == "wordpiece" else None
-        self._local = _cuts_at_spaces(tokenizer)
+        self._local = _cuts_at_spaces(tokenizer, state)
         # Byte-level BPE: a space belongs to the word behind it, and the first word of a text has none.
         self._spaced = tokenizer.kind == "byte_bpe"
         self._forget()
@@ -162,11 +163,10 @@ class _Numbers(dict):
         return number
 
 
-def _cuts_at_spaces(tokenizer):
+def _cuts_at_spaces(tokenizer, state):
     """Whether a word's pieces are its own, whatever is around it."""
     if tokenizer._parts.moses is not None:
         return False
-    state = json.loads(tokenizer._tokenizer.to_str())
     if any(" " in token["content"] for token in state["added_tokens"]):
         return False
     step = state["pre_tokenizer"] or {}

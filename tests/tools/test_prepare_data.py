@@ -1,6 +1,8 @@
 """kbs-prepare_data: the same bytes with one worker or two and after a kill; bad input in one line."""
 
+import importlib.util
 import json
+import multiprocessing
 import random
 import signal
 import subprocess
@@ -81,6 +83,28 @@ def test_two_workers_write_the_same_bytes(text, prepared, tmp_path):
     preparation.prepare(settings(text), tmp_path / "data", workers=2)
     assert files(tmp_path / "data") == files(prepared)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_beam_writes_the_same_bytes(text, prepared, tmp_path):
+    if not importlib.util.find_spec("apache_beam"):
+        with pytest.raises(InputError, match="pip install keras_bert_suite.beam"):
+            preparation.prepare(settings(text), tmp_path / "data", runner="DirectRunner")
+        assert not list(tmp_path.iterdir())
+        pytest.skip("needs Apache Beam, the extra beam")
+    preparation.prepare(settings(text), tmp_path / "data", runner="DirectRunner")
+    assert files(tmp_path / "data") == files(prepared)
+
+
+def test_a_killed_worker_is_told_and_its_run_goes_on(text, prepared, tmp_path):
+    def kill_first(items):
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        return items
+
+    with pytest.raises(InputError, match="A worker was killed"):
+        preparation.prepare(settings(text), tmp_path / "data", workers=2, progress=kill_first)
+    preparation.prepare(settings(text), tmp_path / "data")
+    assert files(tmp_path / "data") == files(prepared)
 
 
 def test_a_killed_run_goes_on(text, prepared, tmp_path):
