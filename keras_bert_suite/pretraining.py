@@ -21,7 +21,7 @@ from keras_bert_suite.tokenizers import Tokenizer
 from keras_bert_suite.training import distribution, launcher, optimizers, progress, schedules
 
 # Those that do not change what is learned: a run may go on with others.
-FREE = ("output", "checkpoint_every", "steps_per_execution", "strategy", "replicas", "accumulation", "xla", "backend")
+FREE = ("output", "checkpoint_every", "steps_per_execution", "strategy", "replicas", "accumulation", "xla")
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def run(settings, show_progress=iter):
     done = state.restore(model)
     if done:
         print(f"Goes on after step {done} of {settings.steps}.", flush=True)
-    log = progress.StepLog(output / "train.jsonl", done, settings.batch_size * settings.max_length, chief)
+    tokens = settings.batch_size * settings.max_length
+    log = progress.StepLog(output / "train.jsonl", done, settings.steps, tokens, chief)
     if done < settings.steps:
         if (settings.steps - done) % settings.steps_per_execution:
             raise InputError(
@@ -114,7 +115,7 @@ def run(settings, show_progress=iter):
             steps_per_epoch=settings.steps - done,
             callbacks=[log, state],
             shuffle=False,
-            verbose=2,
+            verbose=0,
         )
     if chief:
         _write(encoder, tokenizer, output)

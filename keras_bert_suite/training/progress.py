@@ -13,14 +13,19 @@ import numpy as np
 from keras_bert_suite.checkpoints import writing
 from keras_bert_suite.errors import InputError
 
+PRINT_SECONDS = 10
+
 
 class StepLog(keras.callbacks.Callback):
-    """Writes a line of JSON for each step: `step`, `loss`; and for the last of each execution `learning_rate`,
-    `tokens_per_second` and the parts of the loss. The rate is that of the step that comes.
+    """Writes a line of JSON for each step, and prints one every ten seconds.
+
+    It has `step`, `loss`; and for the last of each execution `tokens_per_second`, the parts of the loss and
+    `learning_rate`, that of the step that comes.
 
     Args:
         path: the file, to which lines are added. Those of steps that are to be done again are cut off.
         done: steps that are done.
+        steps: all steps.
         tokens: token places of a step.
         chief: whether this process is the one that writes.
 
@@ -28,9 +33,9 @@ class StepLog(keras.callbacks.Callback):
         InputError: a loss is no number; the line before it is the last.
     """
 
-    def __init__(self, path, done, tokens, chief=True):
+    def __init__(self, path, done, steps, tokens, chief=True):
         super().__init__()
-        self.path, self.step, self.tokens, self.chief = Path(path), done, tokens, chief
+        self.path, self.step, self.steps, self.tokens, self.chief = Path(path), done, steps, tokens, chief
         if chief:
             lines = self.path.read_text().splitlines() if self.path.exists() else []
             kept = [line for line in lines if _step(line) is not None and _step(line) <= done]
@@ -39,7 +44,7 @@ class StepLog(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._file = open(self.path, "a") if self.chief else None
-        self._since = time.time()
+        self._since = self._printed = time.time()
 
     def on_train_batch_end(self, batch, logs=None):
         losses, now = self.model.last_losses, time.time()
@@ -55,6 +60,9 @@ class StepLog(keras.callbacks.Callback):
             good = entries if bad is None else entries[: entries.index(bad)]
             self._file.write("".join(json.dumps(entry) + "\n" for entry in good))
             self._file.flush()
+            if now - self._printed > PRINT_SECONDS or self.step >= self.steps:
+                self._printed, rate = now, entries[-1]["tokens_per_second"]
+                print(f"step {self.step} of {self.steps}: loss {losses[-1]:.4f}, {rate:,} tokens a second", flush=True)
         if bad is not None:
             raise InputError(
                 f"The loss of step {bad['step']} is {bad['loss']}; begin again from the last checkpoint with a lower "
