@@ -52,7 +52,9 @@ class Objective:
 
 @register
 class Pretraining(GlobalStep, keras.Model):
-    """An encoder with objectives, a functional model that `fit` trains on dicts of arrays.
+    """An encoder with objectives, a functional model that `fit` trains.
+
+    It is given dicts of arrays; on JAX pairs of dicts, the model's inputs and all else.
 
     The loss of each objective is the sum over the predictions of the *whole* batch, of all replicas and parts of it
     that are accumulated, over the sum of their weights: the same number on any number of devices.
@@ -85,8 +87,9 @@ class Pretraining(GlobalStep, keras.Model):
         return sum(each.weight * parts[each.name] for each in self.objectives)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """What Keras's own step asks for, where it is right."""
-        return self.total(self.sums(y_pred, x, self.totals(x)))
+        """What Keras's own step asks for, where it is right: `x` has the model's inputs, `y` what else a batch has."""
+        batch = {**x, **(y or {})}
+        return self.total(self.sums(y_pred, batch, self.totals(batch)))
 
 
 def attach(encoder, objectives):
