@@ -79,6 +79,7 @@ def test_a_killed_run_ends_as_an_unbroken_one(text, whole, tmp_path):
     assert (folder / "model.weights.h5").read_bytes() == (whole / "model.weights.h5").read_bytes()
 
 
+@pytest.mark.slow
 def test_two_devices_are_as_one(text, tmp_path):
     still = ["--set=dropout=0.0", "--set=attention_dropout=0.0", "--clip_norm=0.3"]
     tool("pretrain", *flags(text, tmp_path / "one", *still))
