@@ -40,7 +40,7 @@ def export(
         path: the file to write.
         quantization: one of `quantize.QUANTIZATIONS`.
         lengths: sequence lengths; the longest is the file's first graph, which MediaPipe Tasks runs. None for one
-            signature that takes a row of any length, of all quantizations but those of `quantize.WITH_RECIPE`.
+            signature that takes a row of any length.
         license: what the metadata say of it.
         examples: labelled examples, on which the model is judged in Keras and on the device runtime; the file says
             both under `accuracy`.
@@ -209,17 +209,20 @@ def check(trained, path, threads=2):
         "examples": len(inputs),
         "score_difference": max(differences),
         "agreement": float(np.mean(agreements)),
-        **measured(path, threads),
+        **measured(path, device),
     }
 
 
-def measured(path, threads=2):
+def measured(path, device):
     """What a file weighs and takes.
 
+    Args:
+        path: the file.
+        device: the `Pipeline` of it.
+
     Returns:
-        A dict: `megabytes`; `milliseconds`, by sequence length, the median of one text on `threads` threads.
+        A dict: `megabytes`; `milliseconds`, by sequence length, the median of one text on the device's threads.
     """
-    device = pipeline.load(path, threads)
     return {
         "megabytes": Path(path).stat().st_size / 1e6,
         "milliseconds": {length: _latency(device, length) for length in device.runtime.lengths},

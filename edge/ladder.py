@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from keras_bert_suite.edge import export, quantize
+from keras_bert_suite.edge import export, pipeline, quantize
 from keras_bert_suite.errors import InputError
 
 # int16x8 is for other processors: on a CPU it is never the one, and takes a hundred times as long to judge.
@@ -44,7 +44,7 @@ def walk(trained, path, budget, prefer="smallest", examples=(), calibration=(), 
             about = abouts[step] = export.export(trained, file, step, before=before, train=tuned, **settings)
             before, after = about["accuracy"]["before"], about["accuracy"]["after"]
             name = next(iter(before))
-            measured = export.measured(file)
+            measured = export.measured(file, pipeline.load(file, threads=2))
             row = {
                 "quantization": step,
                 "figure": after[name],

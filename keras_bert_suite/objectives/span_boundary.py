@@ -1,8 +1,8 @@
 """Span boundary: hidden pieces from the two pieces around their span. Joshi et al. 2019, SpanBERT."""
 
-import keras
 from keras import ops
 
+from keras_bert_suite import heads
 from keras_bert_suite.layers import Layer, activation, dense, norm, register, table
 from keras_bert_suite.objectives.masked_lm import Gather, MaskedLM
 
@@ -29,18 +29,20 @@ class SpanBoundary(MaskedLM):
         """Logits `(batch, predictions, vocab_size)`."""
         x, gather = encoder.output["sequence_output"], Gather(name="boundary_states")
         states = [gather(x, inputs[name]) for name in ("masked_starts", "masked_ends")]
-        head = BoundaryLogits(encoder.embeddings.token, self.places, self.place_dim, name="span_boundary")
-        return head(*states, inputs["masked_positions"], inputs["masked_starts"])
+        token = encoder.embeddings.token
+        hidden = BoundaryStates(self.places, self.place_dim, token.output_dim, name="boundary_hidden")
+        x = hidden(*states, inputs["masked_positions"], inputs["masked_starts"])
+        return heads.TokenLogits(token, name="span_boundary")(x)
 
 
 @register
-class BoundaryLogits(Layer):
-    """SpanBERT's head: two dense layers with GELU and a norm, then the token table that it shares.
+class BoundaryStates(Layer):
+    """The first of the two dense layers of SpanBERT's head, with GELU and a norm; `heads.TokenLogits` has the second.
 
     Args:
-        token: the `Embedding` layer of the encoder.
         places: see `SpanBoundary`.
         place_dim: likewise.
+        units: width of the result.
 
     Call arguments:
         before, after: the states beside the spans, `(batch, predictions, dim)`.
@@ -48,31 +50,20 @@ class BoundaryLogits(Layer):
         starts: those of the states before.
 
     Returns:
-        `(batch, predictions, vocab_size)`, float32.
+        `(batch, predictions, units)`.
     """
 
-    def __init__(self, token, places=20, place_dim=200, **kwargs):
+    def __init__(self, places, place_dim, units, **kwargs):
         super().__init__(**kwargs)
-        self.token, self.place = token, table(places, place_dim, "place")
-        self.places, self.place_dim = places, place_dim
+        self.places, self.place_dim, self.units = places, place_dim, units
+        self.place, self.norm = table(places, place_dim, "place"), norm("layer", 1e-12, "norm")
+        self.dense = dense(units, "dense", activation("gelu_erf"))
 
     def build(self, before_shape, after_shape, positions_shape, starts_shape):
-        width = self.token.output_dim
         self.place.build(positions_shape)
-        self.first, self.second = (dense(width, name, activation("gelu_erf")) for name in ("first", "second"))
-        self.first_norm, self.second_norm = (norm("layer", 1e-12, name) for name in ("first_norm", "second_norm"))
-        self.first.build((*positions_shape, 2 * before_shape[-1] + self.place_dim))
-        self.second.build((*positions_shape, width))
-        for layer in (self.first_norm, self.second_norm):
-            layer.build((*positions_shape, width))
-        self.bias = self.add_weight(shape=(self.token.input_dim,), initializer="zeros", name="bias")
+        self.dense.build((*positions_shape, 2 * before_shape[-1] + self.place_dim))
+        self.norm.build((*positions_shape, self.units))
 
     def call(self, before, after, positions, starts):
         place = self.place(ops.clip(positions - starts - 1, 0, self.places - 1))
-        x = self.first_norm(self.first(ops.concatenate([before, after, place], axis=-1)))
-        x = self.second_norm(self.second(x))
-        logits = ops.matmul(x, ops.cast(ops.transpose(self.token.embeddings), x.dtype)) + ops.cast(self.bias, x.dtype)
-        return ops.cast(logits, "float32")
-
-    def compute_output_spec(self, before, after, positions, starts):
-        return keras.KerasTensor((*positions.shape, self.token.input_dim), "float32")
+        return self.norm(self.dense(ops.concatenate([before, after, place], axis=-1)))

@@ -96,6 +96,7 @@ def test_learns_by_fit():
     assert history["loss"][-1] < 0.5 * history["loss"][0]
     assert set(history) == {"loss", "masked_lm", "next_sentence"}
     found = model.evaluate(data.take(3), verbose=0, return_dict=True)
+    # A sum in float32.
     assert found["loss"] == pytest.approx(found["masked_lm"] + found["next_sentence"], rel=1e-5)
 
 

@@ -74,6 +74,7 @@ def test_stable_adamw_is_the_papers_algorithm(shared):
             decay = 0.1 if name == "dense/kernel" else 0.0
             p[name] = p[name] - rate * decay * p[name] - rate * v[name] / (np.sqrt(u[name]) + 1e-6)
             clipped += rms > 1.01
+            # float32 against float64.
             np.testing.assert_allclose(found[name], p[name], rtol=0, atol=1e-6, err_msg=name)
     assert 5 < clipped < 40
 
