@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_bert_suite import preparation
+from keras_bert_suite.checkpoints import loading, presets, writing
 from keras_bert_suite.data import records
 from keras_bert_suite.data.masking import Masking
 from keras_bert_suite.encoders import FAMILIES, Encoder
@@ -88,6 +90,7 @@ def run(settings, show_progress=iter):
     with strategy.scope():
         encoder = encoder_of(settings, tokenizer)
         model = attach(encoder, [OBJECTIVES[name]() for name in settings.objective])
+        _load_heads(model, settings)
         rate = schedules.schedule(
             settings.schedule, settings.learning_rate, settings.steps, min(settings.warmup_steps, settings.steps)
         )
@@ -118,7 +121,7 @@ def run(settings, show_progress=iter):
             verbose=0,
         )
     if chief:
-        _write(encoder, tokenizer, output)
+        _write(model, tokenizer, output)
     if settings.strategy == "multi_worker":
         # The others wait until it is written: one that ends before takes the first one with it.
         strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: tf.constant(1.0)), axis=None)
@@ -182,7 +185,7 @@ def encoder_of(settings, tokenizer):
         given[name] = _value(value)
     families = {family.__name__: family for family in FAMILIES.values()}
     if settings.encoder not in families:
-        encoder = Encoder.from_preset(settings.encoder, **given)
+        encoder = Encoder.from_preset(settings.encoder, missing="initialize", **given)
     else:
         family = families[settings.encoder]
         known = inspect.signature(family.__init__).parameters
@@ -240,10 +243,28 @@ def batches(settings, folder, tokenizer, model, done=0):
     return found.map(masked, num_parallel_calls=2).prefetch(4).with_options(options)
 
 
-def _write(encoder, tokenizer, output):
-    """The encoder's files, of which the last one makes the folder one that is read."""
-    place = output / ".encoder"
+def _load_heads(model, settings):
+    """Heads of objectives that the checkpoint has go on with it: a new one would first undo what the encoder knows."""
+    if settings.encoder in {family.__name__ for family in FAMILIES.values()}:
+        return
+    source = presets.open_source(settings.encoder)
+    filled = loading.load_heads(model, source, type(model.encoder))
+    new = [each.name for each in model.objectives if each.name not in filled]
+    if new:
+        print(f"{source} has no head of {', '.join(new)}; it is new.", flush=True)
+
+
+def _write(model, tokenizer, output):
+    """The encoder's files, with its heads, of which the last one makes the folder one that is read."""
+    place, encoder = output / ".encoder", model.encoder
     encoder.save_preset(place, tokenizer)
+    within = {variable.path for variable in encoder.weights}
+    kept = [
+        variable
+        for variable in model.weights
+        if variable.path in within or variable.path.split("/")[0] in encoder.architectures
+    ]
+    writing.write_h5(((variable.path, np.asarray(variable)) for variable in kept), place / "model.weights.h5")
     for path in sorted(place.iterdir(), key=lambda path: path.name == "config.json"):
         os.replace(path, output / path.name)
     place.rmdir()

@@ -61,6 +61,36 @@ def load(model, source, family, missing="error", ignore_encoder_extras=False):
         variable.assign(array)
 
 
+def load_heads(model, source, family):
+    """Fills each head of a model that a source has whole; others stay as they were initialized.
+
+    Args:
+        model: one with heads over an encoder; a head's layer has one of the names in `family.architectures`.
+        source: what `presets.open_source` gave.
+        family: the class of the encoder.
+
+    Returns:
+        The names of the heads that were filled.
+    """
+    heads, filled = {}, []
+    for variable in model.weights:
+        name = variable.path.split("/")[0]
+        if name in family.architectures:
+            heads.setdefault(name, []).append(variable)
+    for name, variables in heads.items():
+        about = family.head_sources.get(name, lambda source: source)(source)
+        arrays, arguments, found = about.arrays(), about.arguments(family), []
+        for variable in variables:
+            candidates = _candidates(about.dialect, family, variable.path)
+            theirs = next((candidate for candidate in candidates if candidate.name in arrays), None)
+            found.append(theirs and theirs.read(arrays[theirs.name], variable.shape, arguments))
+        if all(array is not None for array in found):
+            for variable, array in zip(variables, found, strict=True):
+                variable.assign(array)
+            filled.append(name)
+    return filled
+
+
 def _candidates(dialect, family, path):
     if dialect is KERAS_BERT_SUITE:
         return [Array(path)]
@@ -70,7 +100,8 @@ def _candidates(dialect, family, path):
 def _known(dialect, family, spare, arrays):
     """The arrays of these layers, and buffers and copies of others: not used by every model, yet no fault."""
     if dialect is KERAS_BERT_SUITE:
-        known = {name for name in arrays if name.split("/")[0] in family.architectures}
+        layers = {*family.architectures, *(ours.split("/")[0] for ours in spare)}
+        known = {name for name in arrays if name.split("/")[0] in layers}
     else:
         paths = [
             path
