@@ -3,15 +3,17 @@
 from keras_bert_suite.objectives.masked_lm import MaskedLM
 from keras_bert_suite.objectives.objective import Objective, Pretraining, attach
 from keras_bert_suite.objectives.pairs import NextSentence, SentenceOrder
+from keras_bert_suite.objectives.permutation_lm import PermutationLM
 from keras_bert_suite.objectives.span_boundary import SpanBoundary
 
-OBJECTIVES = {each.name: each for each in (MaskedLM, NextSentence, SentenceOrder, SpanBoundary)}
+OBJECTIVES = {each.name: each for each in (MaskedLM, NextSentence, PermutationLM, SentenceOrder, SpanBoundary)}
 
 __all__ = [
     "MaskedLM",
     "NextSentence",
     "OBJECTIVES",
     "Objective",
+    "PermutationLM",
     "Pretraining",
     "SentenceOrder",
     "SpanBoundary",
