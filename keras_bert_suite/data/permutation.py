@@ -16,9 +16,9 @@ class Permutation:
     """Chooses spans of pieces to predict, and the order in which a permutation language model reads them.
 
     Yang et al. 2019, https://arxiv.org/abs/1906.08237. A span of n words stands at a random place of its context of
-    n / rate pieces, one context follows the other, and single pieces make up the number: `rate` of a row's pieces,
-    rounded, and at least 1. So a rate of 1/6 is the published `mask_alpha` 6 with `mask_beta` 1, and 85 predictions
-    of 512 pieces. Special pieces but for the unknown one are never chosen.
+    n / rate pieces, rounded; one context follows the other, and single pieces make up the number: `rate` of a row's
+    pieces, rounded, and at least 1. So a rate of 1/6 is the published `mask_alpha` 6 with `mask_beta` 1, and 85
+    predictions of 512 pieces. Special pieces but for the unknown one are never chosen.
 
     What is not chosen has no place in the order: all read it, special pieces too, to which the published code gives
     places; so every prediction has something to read.
@@ -109,8 +109,7 @@ class Permutation:
         chances = np.cumsum(SPAN).astype("float32")[:-1]
         lengths = tf.searchsorted(chances, tf.reshape(tf.random.stateless_uniform(turns, seeds[0]), [-1])) + 1
         lengths = tf.reshape(lengths, turns)
-        # In whole pieces: a rate of 1/6 is 6 of them a word, whatever 1/6 is rounded to.
-        contexts = tf.cast(tf.cast(lengths, tf.float64) / self.rate + 1e-6, tf.int32)
+        contexts = tf.cast(tf.round(tf.cast(lengths, tf.float64) / self.rate), tf.int32)
         lefts = tf.cast(tf.random.stateless_uniform(turns, seeds[1]) * tf.cast(contexts, tf.float32), tf.int32)
 
         def turn(state, drawn):

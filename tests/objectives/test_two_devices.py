@@ -28,13 +28,13 @@ def run(cases):
 
 def test_a_step_equals_that_of_one_device():
     more = {**MORE["all"], "accumulation": 2}
-    cases = {name: {"objectives": name, "optimizer": "adamw", "more": more} for name in ("bert", "xlnet")}
+    cases = {"bert adamw all": {"objectives": "bert", "optimizer": "adamw", "more": more}}
     for case, found in run(cases).items():
         assert found["loss"] <= BOUND and found["weights"] <= BOUND, (case, found)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objectives", ["bert", "albert", "spanbert", "xlnet"])
+@pytest.mark.parametrize("objectives", ["bert", "albert", "spanbert"])
 def test_every_step_equals_that_of_one_device(objectives):
     cases = {
         f"{objectives} {optimizer} {name}": {"objectives": objectives, "optimizer": optimizer, "more": more}
@@ -44,6 +44,17 @@ def test_every_step_equals_that_of_one_device(objectives):
     found = run(cases)
     print(json.dumps(found, indent=1))
     assert {case: each for case, each in found.items() if max(each.values()) > BOUND} == {}
+
+
+@pytest.mark.slow
+def test_two_streams_with_memory_equal_those_of_one_device():
+    chosen = {"adamw all": {**MORE["all"], "accumulation": 2}, "lamb xla": MORE["xla"]}
+    cases = {
+        f"xlnet {name}": {"objectives": "xlnet", "optimizer": name.split()[0], "more": more}
+        for name, more in chosen.items()
+    }
+    for case, found in run(cases).items():
+        assert max(found.values()) <= BOUND, (case, found)
 
 
 @pytest.mark.slow
