@@ -214,6 +214,8 @@ def objectives_of(settings):
             f"Received objective={','.join(settings.objective)}, segments={settings.segments}; permutation_lm is "
             "learned alone, and segments are its."
         )
+    if {"masked_lm", "enhanced_masked_lm"} <= set(settings.objective):
+        raise InputError("enhanced_masked_lm is masked_lm by another decoder; expected one of them.")
     if settings.max_length % settings.segments:
         raise InputError(
             f"Received max_length={settings.max_length}; expected a multiple of segments={settings.segments}."

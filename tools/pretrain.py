@@ -21,7 +21,9 @@ from keras_bert_suite import InputError, quiet
 from keras_bert_suite.data import masking
 from keras_bert_suite.tools import command_line
 
-OBJECTIVES = ("masked_lm", "next_sentence", "permutation_lm", "sentence_order", "span_boundary")
+OBJECTIVES = (
+    "masked_lm", "enhanced_masked_lm", "permutation_lm", "next_sentence", "sentence_order", "span_boundary"
+)  # fmt: skip
 FLAGS = flags.FLAGS
 flags.DEFINE_string("encoder", None, "A family, as Bert; a folder with a checkpoint; or a preset.", required=True)
 flags.DEFINE_multi_string("set", [], "An argument of the encoder, as dim=256.")

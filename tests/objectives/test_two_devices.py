@@ -47,10 +47,11 @@ def test_every_step_equals_that_of_one_device(objectives):
 
 
 @pytest.mark.slow
-def test_two_streams_with_memory_equal_those_of_one_device():
+@pytest.mark.parametrize("objectives", ["deberta", "xlnet"])
+def test_other_decoders_equal_those_of_one_device(objectives):
     chosen = {"adamw all": {**MORE["all"], "accumulation": 2}, "lamb xla": MORE["xla"]}
     cases = {
-        f"xlnet {name}": {"objectives": "xlnet", "optimizer": name.split()[0], "more": more}
+        f"{objectives} {name}": {"objectives": objectives, "optimizer": name.split()[0], "more": more}
         for name, more in chosen.items()
     }
     for case, found in run(cases).items():

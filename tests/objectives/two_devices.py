@@ -12,8 +12,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_bert_suite import Albert, Bert
-from keras_bert_suite.encoders import XLNet
-from keras_bert_suite.objectives import MaskedLM, NextSentence, PermutationLM, SentenceOrder, SpanBoundary, attach
+from keras_bert_suite.encoders import Deberta, XLNet
+from keras_bert_suite.objectives import (
+    EnhancedMaskedLM,
+    MaskedLM,
+    NextSentence,
+    PermutationLM,
+    SentenceOrder,
+    SpanBoundary,
+    attach,
+)
 from keras_bert_suite.training.distribution import strategy_of
 from keras_bert_suite.training.optimizers import optimizer
 
@@ -23,9 +31,11 @@ OBJECTIVES = {
     "bert": (Bert, lambda: [MaskedLM(), NextSentence()]),
     "albert": (Albert, lambda: [MaskedLM(), SentenceOrder()]),
     "spanbert": (Bert, lambda: [MaskedLM(), SpanBoundary()]),
+    "deberta": (Deberta, lambda: [EnhancedMaskedLM()]),
     "xlnet": (XLNet, lambda: [PermutationLM(segments=2)]),
 }
-MORE = {"max_length": TIME, "attention_dropout": 0.0}
+USUAL = {"max_length": TIME, "attention_dropout": 0.0}
+MORE = {Bert: USUAL, Albert: USUAL, Deberta: {**USUAL, "embedding_dim": 16}, XLNet: {}}
 RATES = {"sgd": 0.1, "adamw": 1e-3, "lamb": 1e-2}
 
 
@@ -71,7 +81,7 @@ def train(
     keras.config.set_dtype_policy(dtype)
     family, made = OBJECTIVES[objectives]
     with strategy.scope():
-        model = attach(family(**SMALL, dropout=0.0, **({} if family is XLNet else MORE)), made())
+        model = attach(family(**SMALL, dropout=0.0, **MORE[family]), made())
         model.compile(optimizer(name, RATES[name], clip_norm=clip_norm), steps_per_execution=steps_per_execution)
     model.accumulation, model.xla, kept = accumulation, xla, Losses()
     batches = data().batch(BATCH, drop_remainder=True)

@@ -129,6 +129,7 @@ def test_permutation_lm_of_two_segments(text, tmp_path):
         (["--objective=masked_lm,next_sentence"], "has no pairs; prepare it with --form=sentence_pairs"),
         (["--objective=permutation_lm"], "reads two streams, which Bert lacks"),
         (["--objective=masked_lm,permutation_lm"], "permutation_lm is learned alone"),
+        (["--objective=masked_lm,enhanced_masked_lm"], "by another decoder; expected one of them"),
         (["--encoder=XLNet", "--objective=permutation_lm", "--segments=3"], "a multiple of segments=3"),
         (["--text=nothing/*.txt"], "nothing/*.txt"),
         (["--strategy=multi_worker"], "TF_CONFIG"),
