@@ -289,6 +289,9 @@ class PositionEmbeddings(Layer):
     def call(self, x):
         return x + _counted(self.position, x, self.max_length)
 
+    def compute_output_shape(self, x_shape):
+        return x_shape
+
 
 @register
 class LanguageEmbeddings(Layer):
