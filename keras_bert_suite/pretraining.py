@@ -15,6 +15,7 @@ from keras_bert_suite import preparation
 from keras_bert_suite.checkpoints import loading, presets, writing
 from keras_bert_suite.data import records
 from keras_bert_suite.data.masking import Masking
+from keras_bert_suite.data.permutation import Permutation
 from keras_bert_suite.encoders import FAMILIES, Encoder
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.objectives import OBJECTIVES, attach
@@ -39,6 +40,7 @@ class Settings:
     max_length: int
     masking: str
     mask_rate: float
+    segments: int
     batch_size: int
     steps: int
     optimizer: str
@@ -89,7 +91,7 @@ def run(settings, show_progress=iter):
     keras.config.set_dtype_policy(settings.dtype)
     with strategy.scope():
         encoder = encoder_of(settings, tokenizer)
-        model = attach(encoder, [OBJECTIVES[name]() for name in settings.objective])
+        model = attach(encoder, objectives_of(settings))
         _load_heads(model, settings)
         rate = schedules.schedule(
             settings.schedule, settings.learning_rate, settings.steps, min(settings.warmup_steps, settings.steps)
@@ -200,6 +202,31 @@ def encoder_of(settings, tokenizer):
     return encoder
 
 
+def objectives_of(settings):
+    """What is learned.
+
+    Args:
+        settings: the `Settings`, of which `objective`, `segments` and `max_length` count.
+
+    Raises:
+        InputError: objectives do not go together, or with the segments.
+    """
+    permuted = "permutation_lm" in settings.objective
+    if permuted and len(settings.objective) > 1 or settings.segments > 1 and not permuted:
+        raise InputError(
+            f"Received objective={','.join(settings.objective)}, segments={settings.segments}; permutation_lm is "
+            "learned alone, and segments are its."
+        )
+    if {"masked_lm", "enhanced_masked_lm"} <= set(settings.objective):
+        raise InputError("enhanced_masked_lm is masked_lm by another decoder; expected one of them.")
+    if settings.max_length % settings.segments:
+        raise InputError(
+            f"Received max_length={settings.max_length}; expected a multiple of segments={settings.segments}."
+        )
+    more = {"permutation_lm": {"segments": settings.segments}}
+    return [OBJECTIVES[name](**more.get(name, {})) for name in settings.objective]
+
+
 def _value(word):
     try:
         return ast.literal_eval(word)
@@ -208,7 +235,7 @@ def _value(word):
 
 
 def batches(settings, folder, tokenizer, model, done=0):
-    """Endless batches of a prepared folder with masks, for `fit`.
+    """Endless batches of a prepared folder with masks, or pieces to predict in an order, for `fit`.
 
     Args:
         settings: the `Settings`.
@@ -228,13 +255,19 @@ def batches(settings, folder, tokenizer, model, done=0):
         )
     if "label" not in index["features"] and {"next_sentence", "sentence_order"} & set(settings.objective):
         raise InputError(f"{folder} has no pairs; prepare it with --form=sentence_pairs or sentence_order.")
-    predictions = max(1, round(settings.max_length * settings.mask_rate))
-    masking = Masking(tokenizer, settings.masking, settings.mask_rate, predictions)
+    if "permutation_lm" in settings.objective:
+        # Of each segment as many.
+        predictions = settings.segments * max(1, round(settings.max_length * settings.mask_rate / settings.segments))
+        hide = Permutation(tokenizer, settings.mask_rate, predictions, settings.segments)
+    else:
+        hide = Masking(
+            tokenizer, settings.masking, settings.mask_rate, max(1, round(settings.max_length * settings.mask_rate))
+        )
 
     def masked(number, batch):
         if "segment_ids" in model.input and "segment_ids" not in batch:
             batch = {**batch, "segment_ids": tf.zeros_like(batch["token_ids"])}
-        return masking(batch, tf.stack([tf.constant(settings.seed, tf.int64), number]))
+        return hide(batch, tf.stack([tf.constant(settings.seed, tf.int64), number]))
 
     found = records.read(folder, settings.batch_size, settings.seed, done).enumerate(done)
     options = tf.data.Options()

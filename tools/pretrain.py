@@ -3,6 +3,8 @@ r"""Trains an encoder on text alone, from nothing or from a checkpoint, and writ
   {tool} --encoder=Bert --set=dim=256 --set=num_layers=4 --set=num_heads=4 --set=feed_forward_dim=1024 \
       --text='books/*.txt' --tokenizer=vocabulary --objective=masked_lm --steps=10000 --output=runs/mini
   {tool} --encoder=ENCODER --text=abstracts.txt --steps=2000 --learning_rate=5e-5 --output=runs/domain
+  {tool} --encoder=XLNet --text='books/*.txt' --tokenizer=vocabulary --objective=permutation_lm --mask_rate=0.1667 \
+      --max_length=512 --segments=2 --steps=10000 --output=runs/xlnet
 
 --data takes what kbs-prepare_data wrote in place of --text; next_sentence and sentence_order need it, with pairs.
 A run that was killed goes on from its last checkpoint when the same command is given again, and ends as an unbroken
@@ -19,7 +21,9 @@ from keras_bert_suite import InputError, quiet
 from keras_bert_suite.data import masking
 from keras_bert_suite.tools import command_line
 
-OBJECTIVES = ("masked_lm", "next_sentence", "sentence_order", "span_boundary")
+OBJECTIVES = (
+    "masked_lm", "enhanced_masked_lm", "permutation_lm", "next_sentence", "sentence_order", "span_boundary"
+)  # fmt: skip
 FLAGS = flags.FLAGS
 flags.DEFINE_string("encoder", None, "A family, as Bert; a folder with a checkpoint; or a preset.", required=True)
 flags.DEFINE_multi_string("set", [], "An argument of the encoder, as dim=256.")
@@ -29,7 +33,8 @@ flags.DEFINE_string("data", None, "A folder that kbs-prepare_data wrote, in plac
 flags.DEFINE_string("tokenizer", None, "A folder with a tokenizer. Default: the data's or the checkpoint's.")
 flags.DEFINE_integer("max_length", 128, "Token ids of a row.", lower_bound=3)
 flags.DEFINE_enum("masking", "token", masking.UNITS, "What is hidden as a whole.")
-flags.DEFINE_float("mask_rate", 0.15, "Part of the pieces that are hidden.", 0, 1)
+flags.DEFINE_float("mask_rate", 0.15, "Part of the pieces that are hidden or predicted.", 0, 1)
+flags.DEFINE_integer("segments", 1, "Of permutation_lm: parts of a row, which read those before as memory.", 1)
 flags.DEFINE_integer("batch_size", 32, "Rows of a step, over all devices.", lower_bound=1)
 flags.DEFINE_integer("steps", None, "Steps in all.", lower_bound=1, required=True)
 flags.DEFINE_string("optimizer", "adamw", "adamw bert_adamw stable_adamw lamb albert_lamb sgd.")

@@ -75,7 +75,8 @@ class Masking:
         units = self._units(tf, ids, free, seeds[0])
         order = self._order(tf, free, units, seeds[1])
         chosen = (self._whole if self.unit in ("word", "ngram") else self._first)(tf, order, units, free, count)
-        batch = {**batch, **self._places(tf, ids, chosen)}
+        names = ("masked_positions", "masked_ids", "masked_weights")
+        batch = {**batch, **dict(zip(names, chosen_places(tf, ids, chosen, self.predictions), strict=True))}
         if self.unit == "span":
             batch |= _edges(tf, chosen, units, batch["masked_positions"])
         return {**batch, "token_ids": self._replaced(tf, ids, chosen, units, seeds[2:])}
@@ -84,7 +85,7 @@ class Masking:
         """The number of the unit that each piece is of, `(batch, time)`; what is not free has one of its own."""
         if self.unit == "token":
             return tf.cumsum(tf.ones_like(ids), 1) - 1
-        begins = ~(tf.gather(self.goes_on, ids) & _before(tf, free)) | ~free
+        begins = word_begins(tf, self.goes_on, ids, free)
         if self.unit == "word":
             return tf.cumsum(tf.cast(begins, tf.int32), 1) - 1
         chances = np.cumsum(NGRAM if self.unit == "ngram" else SPAN).astype("float32")
@@ -123,20 +124,6 @@ class Masking:
         taken = tf.gather(tf.transpose(fits), tf.argsort(sequence, 1), batch_dims=1)
         return free & tf.gather(taken, units, batch_dims=1)
 
-    def _places(self, tf, ids, chosen):
-        time = tf.shape(ids)[1]
-        places = tf.range(time)[None] + tf.where(chosen, 0, time)
-        found = tf.sort(places, 1)[:, : self.predictions]
-        found = tf.pad(found, [[0, 0], [0, self.predictions - tf.shape(found)[1]]], constant_values=2 * 10**9)
-        found = tf.ensure_shape(found, [None, self.predictions])
-        weights = found < time
-        found = tf.where(weights, found, 0)
-        return {
-            "masked_positions": found,
-            "masked_ids": tf.where(weights, tf.gather(ids, found, batch_dims=1), 0),
-            "masked_weights": tf.cast(weights, tf.float32),
-        }
-
     def _replaced(self, tf, ids, chosen, units, seeds):
         drawn = tf.random.stateless_uniform(tf.shape(ids), seeds[0])
         if self.by_unit:
@@ -162,6 +149,32 @@ def goes_on(tokenizer):
         return np.array([piece.startswith("##") for piece in pieces])
     # A byte-level or SentencePiece vocabulary marks what begins a word instead.
     return np.array([not piece.startswith(("\u2581", "\u0120")) for piece in pieces])
+
+
+def word_begins(tf, goes_on, ids, free):
+    """Whether a word begins at each piece, `(batch, time)`; what is not free is a word of its own."""
+    return ~(tf.gather(goes_on, ids) & _before(tf, free)) | ~free
+
+
+def chosen_places(tf, ids, chosen, predictions):
+    """The chosen pieces of each row in its order: their places, their ids and 1.0; all 0 beyond them.
+
+    Args:
+        ids: `(batch, time)`.
+        chosen: bool, `(batch, time)`.
+        predictions: how many are given of each row.
+
+    Returns:
+        Three arrays `(batch, predictions)`.
+    """
+    time = tf.shape(ids)[1]
+    places = tf.range(time)[None] + tf.where(chosen, 0, time)
+    found = tf.sort(places, 1)[:, :predictions]
+    found = tf.pad(found, [[0, 0], [0, predictions - tf.shape(found)[1]]], constant_values=2 * 10**9)
+    found = tf.ensure_shape(found, [None, predictions])
+    weights = found < time
+    found = tf.where(weights, found, 0)
+    return found, tf.where(weights, tf.gather(ids, found, batch_dims=1), 0), tf.cast(weights, tf.float32)
 
 
 def _before(tf, x):

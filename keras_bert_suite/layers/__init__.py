@@ -13,7 +13,13 @@ from keras_bert_suite.layers.blocks import BlockGroup, ClearPadding, EncoderBloc
 from keras_bert_suite.layers.bottleneck import BottleneckBlock
 from keras_bert_suite.layers.convolution import MaskedConvolution
 from keras_bert_suite.layers.disentangled_attention import DisentangledAttention, RelativeTable
-from keras_bert_suite.layers.embeddings import Embeddings, LanguageEmbeddings, MaskedEmbeddings, TrigramEmbeddings
+from keras_bert_suite.layers.embeddings import (
+    Embeddings,
+    LanguageEmbeddings,
+    MaskedEmbeddings,
+    PositionEmbeddings,
+    TrigramEmbeddings,
+)
 from keras_bert_suite.layers.feed_forward import FeedForward, GatedFeedForward
 from keras_bert_suite.layers.grouped import GroupedDense, GroupedFeedForward, GroupedSelfAttention
 from keras_bert_suite.layers.mixed_attention import MixedAttention
@@ -50,6 +56,7 @@ __all__ = [
     "PooledAttention",
     "PooledBlock",
     "Pooler",
+    "PositionEmbeddings",
     "RelativeAttention",
     "RelativePositions",
     "RelativeTable",

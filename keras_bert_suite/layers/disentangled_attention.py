@@ -126,8 +126,9 @@ class DisentangledAttention(Layer):
         key_bias: whether the keys of contents and of distances have biases.
 
     Call arguments:
-        x: `(batch, time, dim)`.
+        x: `(batch, time, dim)`, what queries are made of.
         padding_mask: `(batch, time)`, 1 for a real token, or None. Padding reads all places alike.
+        context: `(batch, time, dim)`, what keys and values are made of; None for `x`.
 
     Returns:
         A dict: `output` `(batch, time, dim)`; `query`, `key`, `value` `(batch, heads, time, head_dim)`; `scores`
@@ -156,7 +157,7 @@ class DisentangledAttention(Layer):
         self.position_scores, self.position_projections = tuple(position_scores), position_projections
         self.drop = Dropout(dropout)
 
-    def build(self, x_shape, padding_mask_shape=None):
+    def build(self, x_shape, **shapes):
         dim = x_shape[-1]
         if dim % self.num_heads:
             raise ValueError(f"Received num_heads={self.num_heads} for a width of {dim}; it must divide the width.")
@@ -169,10 +170,11 @@ class DisentangledAttention(Layer):
             layer.build(x_shape)
             setattr(self, f"{name}_dense", layer)
 
-    def call(self, x, padding_mask=None):
+    def call(self, x, padding_mask=None, context=None):
+        context = x if context is None else context
         query = split_heads(self.query_dense(x), self.num_heads)
-        key = split_heads(self.key_dense(x), self.num_heads)
-        value = split_heads(self.value_dense(x), self.num_heads)
+        key = split_heads(self.key_dense(context), self.num_heads)
+        value = split_heads(self.value_dense(context), self.num_heads)
         scaled = query * (query.shape[-1] * (1 + len(self.position_scores))) ** -0.5
         scores = ops.matmul(scaled, ops.transpose(key, (0, 1, 3, 2)))
         if self.relative is not None and self.position_scores:

@@ -262,6 +262,38 @@ class MaskedEmbeddings(Layer):
 
 
 @register
+class PositionEmbeddings(Layer):
+    """Adds an embedding of its place to each vector.
+
+    Args:
+        max_length: number of places.
+
+    Call arguments:
+        x: `(batch, time, dim)`.
+
+    Returns:
+        `(batch, time, dim)`.
+
+    Raises:
+        ValueError: the sequence is longer than the positions reach.
+    """
+
+    def __init__(self, max_length, **kwargs):
+        super().__init__(**kwargs)
+        self.max_length = max_length
+
+    def build(self, x_shape):
+        self.position = table(self.max_length, x_shape[-1], "position")
+        self.position.build(x_shape[:-1])
+
+    def call(self, x):
+        return x + _counted(self.position, x, self.max_length)
+
+    def compute_output_shape(self, x_shape):
+        return x_shape
+
+
+@register
 class LanguageEmbeddings(Layer):
     """XLM's input: token, position and language embeddings, added, normalized; zero where padding is.
 

@@ -24,8 +24,7 @@ class MaskedLM(Objective):
 
     def build(self, encoder, inputs):
         """Logits `(batch, predictions, vocab_size)`."""
-        states = Gather(name="masked_states")(encoder.output["sequence_output"], inputs["masked_positions"])
-        return heads.attach(encoder, "masked_lm").get_layer("masked_lm")(states)
+        return masked_logits(encoder, encoder.output["sequence_output"], inputs)
 
     def losses(self, output, batch):
         """Cross-entropies in nats, `(batch, predictions)`."""
@@ -34,6 +33,12 @@ class MaskedLM(Objective):
     def weights(self, batch):
         """1 for a hidden piece, `(batch, predictions)`."""
         return batch["masked_weights"]
+
+
+def masked_logits(encoder, x, inputs):
+    """Logits `(batch, predictions, vocab_size)` of the masked-LM head over the hidden places of states."""
+    states = Gather(name="masked_states")(x, inputs["masked_positions"])
+    return heads.attach(encoder, "masked_lm").get_layer("masked_lm")(states)
 
 
 @register

@@ -47,6 +47,18 @@ def test_every_step_equals_that_of_one_device(objectives):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("objectives", ["deberta", "xlnet"])
+def test_other_decoders_equal_those_of_one_device(objectives):
+    chosen = {"adamw all": {**MORE["all"], "accumulation": 2}, "lamb xla": MORE["xla"]}
+    cases = {
+        f"{objectives} {name}": {"objectives": objectives, "optimizer": name.split()[0], "more": more}
+        for name, more in chosen.items()
+    }
+    for case, found in run(cases).items():
+        assert max(found.values()) <= BOUND, (case, found)
+
+
+@pytest.mark.slow
 def test_bfloat16_equals_that_of_one_device_to_its_rounding():
     cases = {"bert": {"objectives": "bert", "optimizer": "adamw", "more": {"dtype": "mixed_bfloat16"}}}
     # 8 bits of mantissa in activations and gradients of losses around 4, summed in another order.

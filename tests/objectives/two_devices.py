@@ -12,7 +12,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_bert_suite import Albert, Bert
-from keras_bert_suite.objectives import MaskedLM, NextSentence, SentenceOrder, SpanBoundary, attach
+from keras_bert_suite.encoders import Deberta, XLNet
+from keras_bert_suite.objectives import (
+    EnhancedMaskedLM,
+    MaskedLM,
+    NextSentence,
+    PermutationLM,
+    SentenceOrder,
+    SpanBoundary,
+    attach,
+)
 from keras_bert_suite.training.distribution import strategy_of
 from keras_bert_suite.training.optimizers import optimizer
 
@@ -22,7 +31,11 @@ OBJECTIVES = {
     "bert": (Bert, lambda: [MaskedLM(), NextSentence()]),
     "albert": (Albert, lambda: [MaskedLM(), SentenceOrder()]),
     "spanbert": (Bert, lambda: [MaskedLM(), SpanBoundary()]),
+    "deberta": (Deberta, lambda: [EnhancedMaskedLM()]),
+    "xlnet": (XLNet, lambda: [PermutationLM(segments=2)]),
 }
+USUAL = {"max_length": TIME, "attention_dropout": 0.0}
+MORE = {Bert: USUAL, Albert: USUAL, Deberta: {**USUAL, "embedding_dim": 16}, XLNet: {}}
 RATES = {"sgd": 0.1, "adamw": 1e-3, "lamb": 1e-2}
 
 
@@ -49,7 +62,15 @@ def data():
         "masked_ids": random.integers(0, VOCABULARY, (rows, PREDICTIONS)),
         "label": random.integers(0, 2, rows),
     }
+    # Of each half of a row two pieces in a random order.
+    targets = random.permuted(np.tile(np.arange(TIME // 2), (rows, 2, 1)), axis=2)[:, :, :2] + [[0], [TIME // 2]]
+    order = np.full((rows, TIME), -1)
+    np.put_along_axis(order, targets.reshape(rows, 4), random.permuted(np.tile(np.arange(4), (rows, 1)), axis=1), 1)
+    arrays |= {"permutation_order": order, "target_positions": targets.reshape(rows, 4)}
+    arrays["target_ids"] = np.take_along_axis(arrays["token_ids"], arrays["target_positions"], 1)
+    weights = random.random((rows, 4)) < random.random((rows, 1)) * random.integers(0, 2, (rows, 1))
     arrays = {name: array.astype("int32") for name, array in arrays.items()}
+    arrays |= {"target_weights": weights.astype("float32")}
     return tf.data.Dataset.from_tensor_slices({**arrays, "masked_weights": uneven.astype("float32")})
 
 
@@ -60,7 +81,7 @@ def train(
     keras.config.set_dtype_policy(dtype)
     family, made = OBJECTIVES[objectives]
     with strategy.scope():
-        model = attach(family(**SMALL, max_length=TIME, dropout=0.0, attention_dropout=0.0), made())
+        model = attach(family(**SMALL, dropout=0.0, **MORE[family]), made())
         model.compile(optimizer(name, RATES[name], clip_norm=clip_norm), steps_per_execution=steps_per_execution)
     model.accumulation, model.xla, kept = accumulation, xla, Losses()
     batches = data().batch(BATCH, drop_remainder=True)

@@ -116,6 +116,14 @@ def test_goes_on_from_a_checkpoint_with_another_objective(text, whole, tmp_path)
     assert log(tmp_path / "more")[-1]["masked_lm"] < 7
 
 
+def test_permutation_lm_of_two_segments(text, tmp_path):
+    tool("pretrain", *flags(text, tmp_path / "run", "--encoder=XLNet", "--objective=permutation_lm", "--segments=2"))
+    found = losses(tmp_path / "run")
+    # As with masks: from even guessing towards the 15 words of the text.
+    assert found[0] > 8.5 and found[-1] < 7
+    assert type(Encoder.from_preset(str(tmp_path / "run"))).__name__ == "XLNet"
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -123,6 +131,10 @@ def test_goes_on_from_a_checkpoint_with_another_objective(text, whole, tmp_path)
         (["--set=width=3"], "Bert has no argument width"),
         (["--batch_size=15", "--accumulation=2"], "expected a multiple of 1 replicas times accumulation=2"),
         (["--objective=masked_lm,next_sentence"], "has no pairs; prepare it with --form=sentence_pairs"),
+        (["--objective=permutation_lm"], "reads two streams, which Bert lacks"),
+        (["--objective=masked_lm,permutation_lm"], "permutation_lm is learned alone"),
+        (["--objective=masked_lm,enhanced_masked_lm"], "by another decoder; expected one of them"),
+        (["--encoder=XLNet", "--objective=permutation_lm", "--segments=3"], "a multiple of segments=3"),
         (["--text=nothing/*.txt"], "nothing/*.txt"),
         (["--strategy=multi_worker"], "TF_CONFIG"),
     ],
