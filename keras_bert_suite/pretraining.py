@@ -15,6 +15,7 @@ from keras_bert_suite.data import records
 from keras_bert_suite.data.masking import Masking
 from keras_bert_suite.encoders import FAMILIES, Encoder
 from keras_bert_suite.errors import InputError
+from keras_bert_suite.layers import NO_LANGUAGE
 from keras_bert_suite.objectives import OBJECTIVES, attach
 from keras_bert_suite.quiet import quiet
 from keras_bert_suite.tokenizers import Tokenizer
@@ -87,7 +88,7 @@ def run(settings, show_progress=iter):
     keras.config.set_dtype_policy(settings.dtype)
     with strategy.scope():
         encoder = encoder_of(settings, tokenizer)
-        model = attach(encoder, [OBJECTIVES[name]() for name in settings.objective])
+        model = attach(_reader(encoder, folder), [OBJECTIVES[name]() for name in settings.objective])
         rate = schedules.schedule(
             settings.schedule, settings.learning_rate, settings.steps, min(settings.warmup_steps, settings.steps)
         )
@@ -197,6 +198,17 @@ def encoder_of(settings, tokenizer):
     return encoder
 
 
+def _reader(encoder, folder):
+    """The encoder, in the form that reads the rows of a prepared folder."""
+    index = records.index_of(folder)
+    languages = getattr(encoder.embeddings, "num_languages", 0)
+    if languages and len(index["languages"]) > languages:
+        raise InputError(
+            f"{folder} has the languages {', '.join(index['languages'])}; the encoder has num_languages={languages}."
+        )
+    return encoder.for_rows(index["form"]) if "positions" in index["features"] else encoder
+
+
 def _value(word):
     try:
         return ast.literal_eval(word)
@@ -217,20 +229,15 @@ def batches(settings, folder, tokenizer, model, done=0):
     index = records.index_of(folder)
     if index["max_length"] != settings.max_length:
         raise InputError(f"{folder} has rows of {index['max_length']} ids; received max_length={settings.max_length}.")
-    unread = {"sequence_ids", "language_ids"} & set(index["features"])
-    if unread:
-        raise InputError(
-            f"{folder} has rows of the form {index['form']}, whose {', '.join(sorted(unread))} pre-training does not "
-            "read; prepare it as full_sentences, sentence_pairs or sentence_order."
-        )
     if "label" not in index["features"] and {"next_sentence", "sentence_order"} & set(settings.objective):
         raise InputError(f"{folder} has no pairs; prepare it with --form=sentence_pairs or sentence_order.")
     predictions = max(1, round(settings.max_length * settings.mask_rate))
     masking = Masking(tokenizer, settings.masking, settings.mask_rate, predictions)
 
     def masked(number, batch):
-        if "segment_ids" in model.input and "segment_ids" not in batch:
-            batch = {**batch, "segment_ids": tf.zeros_like(batch["token_ids"])}
+        for name, value in (("segment_ids", 0), ("language_ids", NO_LANGUAGE)):
+            if name in model.input and name not in batch:
+                batch = {**batch, name: tf.fill(tf.shape(batch["token_ids"]), value)}
         return masking(batch, tf.stack([tf.constant(settings.seed, tf.int64), number]))
 
     found = records.read(folder, settings.batch_size, settings.seed, done).enumerate(done)

@@ -3,6 +3,7 @@
 from keras_bert_suite.layers.attention import (
     FORBIDDEN,
     SelfAttention,
+    SequenceMask,
     distances,
     masked_softmax,
     merge_heads,
@@ -13,7 +14,13 @@ from keras_bert_suite.layers.blocks import BlockGroup, ClearPadding, EncoderBloc
 from keras_bert_suite.layers.bottleneck import BottleneckBlock
 from keras_bert_suite.layers.convolution import MaskedConvolution
 from keras_bert_suite.layers.disentangled_attention import DisentangledAttention, RelativeTable
-from keras_bert_suite.layers.embeddings import Embeddings, LanguageEmbeddings, MaskedEmbeddings, TrigramEmbeddings
+from keras_bert_suite.layers.embeddings import (
+    NO_LANGUAGE,
+    Embeddings,
+    LanguageEmbeddings,
+    MaskedEmbeddings,
+    TrigramEmbeddings,
+)
 from keras_bert_suite.layers.feed_forward import FeedForward, GatedFeedForward
 from keras_bert_suite.layers.grouped import GroupedDense, GroupedFeedForward, GroupedSelfAttention
 from keras_bert_suite.layers.mixed_attention import MixedAttention
@@ -45,6 +52,7 @@ __all__ = [
     "MaskedEmbeddings",
     "Memory",
     "MixedAttention",
+    "NO_LANGUAGE",
     "NoNorm",
     "Pool",
     "PooledAttention",
@@ -55,6 +63,7 @@ __all__ = [
     "RelativeTable",
     "Rotary",
     "SelfAttention",
+    "SequenceMask",
     "SparseAttention",
     "StreamEmbeddings",
     "StreamMasks",

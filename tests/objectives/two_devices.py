@@ -22,6 +22,7 @@ OBJECTIVES = {
     "bert": (Bert, lambda: [MaskedLM(), NextSentence()]),
     "albert": (Albert, lambda: [MaskedLM(), SentenceOrder()]),
     "spanbert": (Bert, lambda: [MaskedLM(), SpanBoundary()]),
+    "packed": (Bert, lambda: [MaskedLM()]),
 }
 RATES = {"sgd": 0.1, "adamw": 1e-3, "lamb": 1e-2}
 
@@ -49,6 +50,10 @@ def data():
         "masked_ids": random.integers(0, VOCABULARY, (rows, PREDICTIONS)),
         "label": random.integers(0, 2, rows),
     }
+    # Two sequences a row, for those who read them.
+    ends = random.integers(2, TIME - 2, (rows, 1))
+    arrays["sequence_ids"] = (1 + (np.arange(TIME) >= ends)) * arrays["padding_mask"]
+    arrays["positions"] = np.arange(TIME) - ends * (np.arange(TIME) >= ends)
     arrays = {name: array.astype("int32") for name, array in arrays.items()}
     return tf.data.Dataset.from_tensor_slices({**arrays, "masked_weights": uneven.astype("float32")})
 
@@ -60,7 +65,8 @@ def train(
     keras.config.set_dtype_policy(dtype)
     family, made = OBJECTIVES[objectives]
     with strategy.scope():
-        model = attach(family(**SMALL, max_length=TIME, dropout=0.0, attention_dropout=0.0), made())
+        encoder = family(**SMALL, max_length=TIME, dropout=0.0, attention_dropout=0.0)
+        model = attach(encoder.for_rows("packed") if objectives == "packed" else encoder, made())
         model.compile(optimizer(name, RATES[name], clip_norm=clip_norm), steps_per_execution=steps_per_execution)
     model.accumulation, model.xla, kept = accumulation, xla, Losses()
     batches = data().batch(BATCH, drop_remainder=True)
