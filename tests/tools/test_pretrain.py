@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -131,6 +132,20 @@ def test_packed_rows(text, tmp_path):
     assert "sequence_ids" not in Encoder.from_preset(str(tmp_path / "run")).input
 
 
+def test_text_on_the_fly(text, tmp_path):
+    tool("pretrain", *flags(text, tmp_path / "whole", "--on_the_fly"))
+    found = losses(tmp_path / "whole")
+    assert found[0] > 8.5 and found[-1] < 7
+    assert not (tmp_path / "whole/data").exists()
+    # A run from the checkpoint after step 20 ends as the whole one.
+    (tmp_path / "rest").mkdir()
+    shutil.copytree(tmp_path / "whole/checkpoints/step_000000020", tmp_path / "rest/checkpoints/step_000000020")
+    shutil.copy(tmp_path / "whole/train.jsonl", tmp_path / "rest")
+    done = tool("pretrain", *flags(text, tmp_path / "rest", "--on_the_fly"))
+    assert "Goes on after step 20" in done.stdout
+    assert (losses(tmp_path / "rest") == found).all()
+
+
 @pytest.mark.parametrize("family", ["Xlm", "Bert"])
 def test_translation_lm(family, tmp_path):
     # Each word has its translation, which alone tells what is hidden: 13 words, of which one is drawn a line.
@@ -177,6 +192,7 @@ def test_rows_that_a_family_does_not_read_are_told(form, more, message, text, tm
         (["--objective=masked_lm,next_sentence"], "has no pairs; prepare it with --form=sentence_pairs"),
         (["--text=nothing/*.txt"], "nothing/*.txt"),
         (["--strategy=multi_worker"], "TF_CONFIG"),
+        (["--on_the_fly", "--objective=next_sentence"], "The text has no pairs"),
     ],
 )
 def test_bad_input_is_one_line(text, tmp_path, more, message):
