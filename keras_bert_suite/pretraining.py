@@ -13,16 +13,19 @@ import tensorflow as tf
 
 from keras_bert_suite import preparation
 from keras_bert_suite.checkpoints import loading, presets, writing
-from keras_bert_suite.data import records
+from keras_bert_suite.data import on_the_fly, records
 from keras_bert_suite.data.masking import Masking
 from keras_bert_suite.data.permutation import Permutation
 from keras_bert_suite.encoders import FAMILIES, Encoder
 from keras_bert_suite.errors import InputError
+from keras_bert_suite.layers import NO_LANGUAGE
 from keras_bert_suite.objectives import OBJECTIVES, attach
 from keras_bert_suite.quiet import quiet
 from keras_bert_suite.tokenizers import Tokenizer
 from keras_bert_suite.training import distribution, launcher, optimizers, progress, schedules
 
+# Rows of text on the fly that are masked at once.
+MASKED_ROWS = 1024
 # Those that do not change what is learned: a run may go on with others.
 FREE = ("output", "checkpoint_every", "steps_per_execution", "strategy", "replicas", "accumulation", "xla")
 
@@ -36,6 +39,7 @@ class Settings:
     objective: tuple
     text: tuple
     data: str
+    on_the_fly: bool
     tokenizer: str
     max_length: int
     masking: str
@@ -85,14 +89,13 @@ def run(settings, show_progress=iter):
         )
     chief = strategy.cluster_resolver is None or strategy.cluster_resolver.task_id in (None, 0)
     output.mkdir(parents=True, exist_ok=True)
-    folder = Path(settings.data) if settings.data else _prepared(settings, output, show_progress)
-    tokenizer = Tokenizer.from_preset(str(folder / "tokenizer"))
+    source, tokenizer = _source(settings, output, show_progress)
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.dtype)
     with strategy.scope():
         encoder = encoder_of(settings, tokenizer)
-        model = attach(encoder, objectives_of(settings))
-        _load_heads(model, settings)
+        model = attach(_reader(encoder, source), objectives_of(settings))
+        _load_heads(model, encoder, settings)
         rate = schedules.schedule(
             settings.schedule, settings.learning_rate, settings.steps, min(settings.warmup_steps, settings.steps)
         )
@@ -116,14 +119,14 @@ def run(settings, show_progress=iter):
                 f"steps_per_execution={settings.steps_per_execution}."
             )
         model.fit(
-            batches(settings, folder, tokenizer, model, done),
+            batches(settings, source, tokenizer, model, done),
             steps_per_epoch=settings.steps - done,
             callbacks=[log, state],
             shuffle=False,
             verbose=0,
         )
     if chief:
-        _write(model, tokenizer, output)
+        _write(model, encoder, tokenizer, output)
     if settings.strategy == "multi_worker":
         # The others wait until it is written: one that ends before takes the first one with it.
         strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: tf.constant(1.0)), axis=None)
@@ -144,23 +147,36 @@ def run_workers(settings, show_progress, workers, arguments):
     """
     output = Path(settings.output)
     output.mkdir(parents=True, exist_ok=True)
-    if not settings.data:
+    if not settings.data and not settings.on_the_fly:
         _prepared(settings, output, show_progress)
     kept = [word for word in arguments if not word.lstrip("-").startswith(("workers=", "strategy="))]
     command = [sys.executable, "-m", "keras_bert_suite.tools.pretrain", *kept, "--strategy=multi_worker"]
     launcher.run(command, workers, output, lambda: sorted((output / "checkpoints").glob("step_*")))
 
 
+def _source(settings, output, show_progress):
+    """What is read, a folder or an `on_the_fly.Text`, and its tokenizer."""
+    if settings.on_the_fly:
+        tokenizer = Tokenizer.from_preset(_tokenizer_of(settings))
+        return on_the_fly.Text(settings.text, tokenizer, settings.max_length, settings.seed), tokenizer
+    folder = Path(settings.data) if settings.data else _prepared(settings, output, show_progress)
+    return folder, Tokenizer.from_preset(str(folder / "tokenizer"))
+
+
+def _tokenizer_of(settings):
+    source = settings.tokenizer or settings.encoder
+    if source in {family.__name__ for family in FAMILIES.values()}:
+        raise InputError(f"{source} from nothing needs --tokenizer, a folder or a preset's name.")
+    return source
+
+
 def _prepared(settings, output, show_progress):
     """The folder of the text's rows, made unless it is there."""
     folder = output / "data"
     if not (folder / "index.json").exists():
-        source = settings.tokenizer or settings.encoder
-        if source in FAMILIES.values() or source in {family.__name__ for family in FAMILIES.values()}:
-            raise InputError(f"{source} from nothing needs --tokenizer, a folder or a preset's name.")
         asked = preparation.Settings(
             text=tuple(settings.text),
-            tokenizer=source,
+            tokenizer=_tokenizer_of(settings),
             form="full_sentences",
             max_length=settings.max_length,
             seed=settings.seed,
@@ -225,6 +241,18 @@ def objectives_of(settings):
         )
     more = {"permutation_lm": {"segments": settings.segments}}
     return [OBJECTIVES[name](**more.get(name, {})) for name in settings.objective]
+def _index_of(source):
+    return source.index if isinstance(source, on_the_fly.Text) else records.index_of(source)
+
+
+def _reader(encoder, source):
+    """The encoder, in the form that reads a source's rows."""
+    index, languages = _index_of(source), getattr(encoder.embeddings, "num_languages", 0)
+    if languages and len(index["languages"]) > languages:
+        raise InputError(
+            f"The data has the languages {', '.join(index['languages'])}; the encoder has num_languages={languages}."
+        )
+    return encoder.for_rows(index["form"]) if "positions" in index["features"] else encoder
 
 
 def _value(word):
@@ -234,27 +262,22 @@ def _value(word):
         return word
 
 
-def batches(settings, folder, tokenizer, model, done=0):
-    """Endless batches of a prepared folder with masks, or pieces to predict in an order, for `fit`.
+def batches(settings, source, tokenizer, model, done=0):
+    """Endless batches with masks, or with pieces to predict in an order, for `fit`.
 
     Args:
         settings: the `Settings`.
-        folder: what `preparation.prepare` wrote.
+        source: a folder that `preparation.prepare` wrote, or an `on_the_fly.Text`.
         tokenizer: its tokenizer.
         model: the `Pretraining`, which says what it reads.
         done: batches that were read before.
     """
-    index = records.index_of(folder)
+    index = _index_of(source)
     if index["max_length"] != settings.max_length:
-        raise InputError(f"{folder} has rows of {index['max_length']} ids; received max_length={settings.max_length}.")
-    unread = {"sequence_ids", "language_ids"} & set(index["features"])
-    if unread:
-        raise InputError(
-            f"{folder} has rows of the form {index['form']}, whose {', '.join(sorted(unread))} pre-training does not "
-            "read; prepare it as full_sentences, sentence_pairs or sentence_order."
-        )
+        raise InputError(f"{source} has rows of {index['max_length']} ids; received max_length={settings.max_length}.")
     if "label" not in index["features"] and {"next_sentence", "sentence_order"} & set(settings.objective):
-        raise InputError(f"{folder} has no pairs; prepare it with --form=sentence_pairs or sentence_order.")
+        kept = settings.data or "The text"
+        raise InputError(f"{kept} has no pairs; prepare it with --form=sentence_pairs or sentence_order.")
     if "permutation_lm" in settings.objective:
         # Of each segment as many.
         predictions = settings.segments * max(1, round(settings.max_length * settings.mask_rate / settings.segments))
@@ -265,31 +288,37 @@ def batches(settings, folder, tokenizer, model, done=0):
         )
 
     def masked(number, batch):
-        if "segment_ids" in model.input and "segment_ids" not in batch:
-            batch = {**batch, "segment_ids": tf.zeros_like(batch["token_ids"])}
+        for name, value in (("segment_ids", 0), ("language_ids", NO_LANGUAGE)):
+            if name in model.input and name not in batch:
+                batch = {**batch, name: tf.fill(tf.shape(batch["token_ids"]), value)}
         return hide(batch, tf.stack([tf.constant(settings.seed, tf.int64), number]))
 
-    found = records.read(folder, settings.batch_size, settings.seed, done).enumerate(done)
+    if isinstance(source, on_the_fly.Text):
+        group = max(1, MASKED_ROWS // settings.batch_size)
+        found = on_the_fly.read(source, settings.batch_size, done, masked, group)
+    else:
+        found = records.read(source, settings.batch_size, settings.seed, done).enumerate(done)
+        found = found.map(masked, num_parallel_calls=2)
     options = tf.data.Options()
     # Each worker takes its part of each batch: all together read what one device reads.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return found.map(masked, num_parallel_calls=2).prefetch(4).with_options(options)
+    return found.prefetch(4).with_options(options)
 
 
-def _load_heads(model, settings):
+def _load_heads(model, encoder, settings):
     """Heads of objectives that the checkpoint has go on with it: a new one would first undo what the encoder knows."""
     if settings.encoder in {family.__name__ for family in FAMILIES.values()}:
         return
     source = presets.open_source(settings.encoder)
-    filled = loading.load_heads(model, source, type(model.encoder))
+    filled = loading.load_heads(model, source, type(encoder))
     new = [each.name for each in model.objectives if each.name not in filled]
     if new:
         print(f"{source} has no head of {', '.join(new)}; it is new.", flush=True)
 
 
-def _write(model, tokenizer, output):
+def _write(model, encoder, tokenizer, output):
     """The encoder's files, with its heads, of which the last one makes the folder one that is read."""
-    place, encoder = output / ".encoder", model.encoder
+    place = output / ".encoder"
     encoder.save_preset(place, tokenizer)
     within = {variable.path for variable in encoder.weights}
     kept = [

@@ -30,6 +30,7 @@ MAY_IMPORT = {
         "preparation",
         "data",
         "encoders",
+        "layers",
         "objectives",
         "tokenizers",
         "training",

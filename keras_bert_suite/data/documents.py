@@ -127,16 +127,16 @@ def sentences(text, layout):
     """The sentences of a part of a document: a list of strings without white space but single spaces."""
     if layout == "sentences" and _is_even(text.replace("\n", "")) and " \n" not in text and "\n " not in text:
         return list(filter(None, text.split("\n")))
-    if layout == "prose":
-        paragraphs = _PARAGRAPH.split(text)
-    else:
-        paragraphs = text.split("\n")
+    found = paragraphs(text, layout)
+    return found if layout == "sentences" else [sentence for paragraph in found for sentence in split(paragraph)]
+
+
+def paragraphs(text, layout):
+    """The paragraphs of a part of a document, or the lines that it has in their place; likewise."""
+    found = _PARAGRAPH.split(text) if layout == "prose" else text.split("\n")
     if layout == "wikitext":
-        paragraphs = [line for line in paragraphs if not _HEADING.fullmatch(line)]
-    paragraphs = filter(None, map(even, paragraphs))
-    if layout == "sentences":
-        return list(paragraphs)
-    return [sentence for paragraph in paragraphs for sentence in split(paragraph)]
+        found = [line for line in found if not _HEADING.fullmatch(line)]
+    return list(filter(None, map(even, found)))
 
 
 def even(text):

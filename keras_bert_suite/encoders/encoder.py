@@ -7,7 +7,7 @@ import keras
 
 from keras_bert_suite.checkpoints import loading, presets, writing
 from keras_bert_suite.errors import InputError
-from keras_bert_suite.layers import Trace
+from keras_bert_suite.layers import SequenceMask, Trace
 from keras_bert_suite.layers.base import PACKAGE, deserialize, register, serialize
 
 
@@ -65,20 +65,22 @@ class Encoder(keras.Model):
         keras.saving.register_keras_serializable(package=PACKAGE)(cls)
 
     def __init__(self, embeddings, blocks, pooler=None, norm=None, **kwargs):
-        read = [*_input_names(embeddings), *(name for block in blocks for name in getattr(block, "input_names", ()))]
-        inputs = {
-            name: keras.Input((None,), dtype="int32", name=name)
-            for name in sorted({*read, "token_ids", "padding_mask"}, key=_INPUTS.index)
-        }
-        x = embeddings(**{name: inputs[name] for name in _input_names(embeddings)})
-        x = _run(blocks, x, inputs)[-1]
+        self._compose(embeddings, list(blocks), pooler, norm, None, **kwargs)
+
+    def _compose(self, embeddings, blocks, pooler, norm, rows, **kwargs):
+        read = {name for layer in (embeddings, *blocks) for name in _input_names(layer, rows)}
+        read |= {"token_ids", "padding_mask", *(["sequence_ids"] if rows == "packed" else [])}
+        inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in sorted(read, key=_INPUTS.index)}
+        x = embeddings(**_embedded_inputs(embeddings, inputs, rows))
+        x = _run(blocks, x, inputs, rows)[-1]
         if norm is not None:
             x = norm(x, **_named_inputs(norm, inputs))
         outputs = {"sequence_output": x}
-        if pooler is not None:
+        # What pools a row knows of one sequence.
+        if pooler is not None and rows != "packed":
             outputs["pooled_output"] = pooler(x)
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-        self.embeddings, self.blocks, self.pooler, self.norm = embeddings, list(blocks), pooler, norm
+        self.embeddings, self.blocks, self.pooler, self.norm, self._rows = embeddings, blocks, pooler, norm, rows
 
     @property
     def max_length(self):
@@ -93,6 +95,36 @@ class Encoder(keras.Model):
     def from_config(cls, config, custom_objects=None):
         return cls(**{name: deserialize(value) for name, value in config.items()})
 
+    def for_rows(self, rows):
+        """A second encoder over the same weights that reads rows of several sequences.
+
+        Each token is given what it has in a row of its own: a place in its sequence and, of packed rows, its sequence
+        to read. It is saved as this encoder is.
+
+        Krell et al. 2021, https://arxiv.org/abs/2107.02027
+
+        Args:
+            rows: `"packed"`, several sequences that do not read each other; or `"parallel_lines"`, a text and its
+                translation, which read each other while positions begin anew.
+
+        Returns:
+            An encoder whose inputs are, beside this one's, `positions` `(batch, time)`, the places from 0 on in a
+            token's sequence, where a layer reads them; and of packed rows `sequence_ids` `(batch, time)`, which count
+            a row's sequences from 1, 0 for padding. Of packed rows it gives no `pooled_output`.
+
+        Raises:
+            InputError: a layer cannot tell the sequences of such rows apart.
+        """
+        for layer in (self.embeddings, *self.blocks):
+            if rows not in getattr(layer, "rows", {}):
+                raise InputError(
+                    f"{type(self).__name__} does not read rows of the form {rows}: its {layer.name} cannot tell the "
+                    "sequences of a row apart. Use rows of one sequence, or another family."
+                )
+        other = type(self).__new__(type(self), **self._arguments)
+        other._compose(self.embeddings, self.blocks, self.pooler, self.norm, rows, name=f"{self.name}_{rows}")
+        return other
+
     def trace(self):
         """A second model over the same weights that gives everything the blocks computed.
 
@@ -102,17 +134,17 @@ class Encoder(keras.Model):
             `sequence_output`, and `pooled_output` where there is a pooler.
         """
         inputs = dict(self.input)
-        x = embedded = self.embeddings(**{name: inputs[name] for name in _input_names(self.embeddings)})
+        x = embedded = self.embeddings(**_embedded_inputs(self.embeddings, inputs, self._rows))
         traces = []
 
         def traced(block, x, given):
             traces.append(Trace(block, name=f"trace_{len(traces)}")(x, **given))
             return traces[-1]["output"]
 
-        x = _run(self.blocks, x, inputs, traced)[-1]
+        x = _run(self.blocks, x, inputs, self._rows, traced)[-1]
         x = x if self.norm is None else self.norm(x, **_named_inputs(self.norm, inputs))
         outputs = {"embeddings": embedded, "blocks": traces, "sequence_output": x}
-        if self.pooler is not None:
+        if "pooled_output" in self.output:
             outputs["pooled_output"] = self.pooler(x)
         return keras.Model(inputs, outputs, name=f"{self.name}_trace")
 
@@ -170,22 +202,32 @@ class Encoder(keras.Model):
 
 
 # In the order in which an encoder lists them.
-_INPUTS = ("token_ids", "segment_ids", "language_ids", "padding_mask")
+_INPUTS = ("token_ids", "segment_ids", "language_ids", "positions", "sequence_ids", "padding_mask")
 
 
-def _input_names(embeddings):
-    return getattr(embeddings, "input_names", ("token_ids",))
+def _input_names(layer, rows=None):
+    """What a layer reads of the inputs; and what of those that rows of several sequences have."""
+    return (*getattr(layer, "input_names", ()), *(getattr(layer, "rows", {})[rows] if rows else ()))
 
 
-def _named_inputs(layer, inputs):
-    return {name: inputs[name] for name in getattr(layer, "input_names", ())}
+def _named_inputs(layer, inputs, rows=None):
+    return {name: inputs[name] for name in _input_names(layer, rows)}
 
 
-def _run(blocks, x, inputs, run=lambda block, x, given: block(x, **given)):
+def _embedded_inputs(embeddings, inputs, rows):
+    return {"token_ids": inputs["token_ids"], **_named_inputs(embeddings, inputs, rows)}
+
+
+def _run(blocks, x, inputs, rows, run=lambda block, x, given: block(x, **given)):
     """Runs blocks in a row; gives what each gave, behind `x`."""
-    states, whole = [x], inputs
+    states, whole, mask = [x], inputs, None
+    if rows == "packed":
+        mask = SequenceMask(name="sequence_mask")(inputs["sequence_ids"])
     for block in blocks:
-        given = {"padding_mask": inputs["padding_mask"], **_named_inputs(block, inputs)}
+        given = {
+            "padding_mask": inputs["padding_mask"] if mask is None else mask,
+            **_named_inputs(block, inputs, rows),
+        }
         if getattr(block, "reads", None) is not None:
             given["skip"] = states[block.reads]
         states.append(run(block, states[-1], given))

@@ -3,6 +3,7 @@
 from keras_bert_suite.layers.attention import (
     FORBIDDEN,
     SelfAttention,
+    SequenceMask,
     distances,
     masked_softmax,
     merge_heads,
@@ -14,6 +15,7 @@ from keras_bert_suite.layers.bottleneck import BottleneckBlock
 from keras_bert_suite.layers.convolution import MaskedConvolution
 from keras_bert_suite.layers.disentangled_attention import DisentangledAttention, RelativeTable
 from keras_bert_suite.layers.embeddings import (
+    NO_LANGUAGE,
     Embeddings,
     LanguageEmbeddings,
     MaskedEmbeddings,
@@ -51,6 +53,7 @@ __all__ = [
     "MaskedEmbeddings",
     "Memory",
     "MixedAttention",
+    "NO_LANGUAGE",
     "NoNorm",
     "Pool",
     "PooledAttention",
@@ -62,6 +65,7 @@ __all__ = [
     "RelativeTable",
     "Rotary",
     "SelfAttention",
+    "SequenceMask",
     "SparseAttention",
     "StreamEmbeddings",
     "StreamMasks",

@@ -40,6 +40,24 @@ def masked_softmax(scores, padding_mask=None):
     return ops.cast(ops.softmax(scores, axis=-1), dtype)
 
 
+@register
+class SequenceMask(Layer):
+    """Who reads whom in a row of several sequences: each token those of its own.
+
+    Krell et al. 2021, https://arxiv.org/abs/2107.02027
+
+    Call arguments:
+        sequence_ids: integers, `(batch, time)`, the number of each token's sequence; 0 for padding.
+
+    Returns:
+        `(batch, time, time)`, 1 where a query reads a key.
+    """
+
+    def call(self, sequence_ids):
+        same = ops.equal(ops.expand_dims(sequence_ids, 2), ops.expand_dims(sequence_ids, 1))
+        return ops.cast(same, sequence_ids.dtype)
+
+
 def distances(queries, keys):
     """`(queries, keys)` integers: the place of the query less the place of the key."""
     return ops.expand_dims(ops.arange(queries, dtype="int32"), 1) - ops.expand_dims(ops.arange(keys, dtype="int32"), 0)
@@ -65,8 +83,10 @@ class SelfAttention(Layer):
 
     Call arguments:
         x: `(batch, time, dim)`, what queries and keys are made of.
-        padding_mask: `(batch, time)`, 1 for a real token, or None.
+        padding_mask: `(batch, time)`, 1 for a real token; or `(batch, time, time)`, 1 where a query reads a key; or
+            None.
         value: `(batch, time, value_dim)`, what values are made of; None for `x`.
+        positions: integers, `(batch, time)`, what `rotary` turns by; None where places count from 0.
 
     Returns:
         A dict: `output` `(batch, time, dim)`; `query`, `key`, `value` `(batch, heads, time, head_dim)`; `scores`
@@ -94,6 +114,14 @@ class SelfAttention(Layer):
         self.rotary, self.relative, self.window, self.dim = rotary, relative, window, dim
         self.drop = Dropout(dropout)
 
+    @property
+    def rows(self):
+        """The kinds of rows of several sequences that it reads, and what of their inputs it is given."""
+        names = () if self.rotary is None else ("positions",)
+        # Distances are those of the row: of two texts that begin at one place they say nothing.
+        by_distance = self.relative is not None or self.window is not None
+        return {"packed": names} if by_distance else {"packed": names, "parallel_lines": names}
+
     def build(self, x_shape, padding_mask_shape=None, value_shape=None):
         dim = self.dim or x_shape[-1]
         if dim % self.num_heads:
@@ -109,13 +137,13 @@ class SelfAttention(Layer):
             layer.build(shape)
             setattr(self, f"{name}_dense", layer)
 
-    def call(self, x, padding_mask=None, value=None):
+    def call(self, x, padding_mask=None, value=None, positions=None):
         query = split_heads(self.query_dense(x), self.num_heads)
         key = split_heads(self.key_dense(x), self.num_key_value_heads)
         value = split_heads(self.value_dense(x if value is None else value), self.num_key_value_heads)
         if self.rotary is not None:
-            query, key = self.rotary(query), self.rotary(key)
-            value = self.rotary(value) if self.rotary.values else value
+            query, key = (self.rotary(part, positions=positions) for part in (query, key))
+            value = self.rotary(value, positions=positions) if self.rotary.values else value
         repeats = self.num_heads // self.num_key_value_heads
         if repeats > 1:
             key, value = ops.repeat(key, repeats, axis=1), ops.repeat(value, repeats, axis=1)
@@ -128,7 +156,11 @@ class SelfAttention(Layer):
             away = ops.abs(distances(*ops.shape(scores)[2:]))
             inside = ops.expand_dims(ops.cast(away <= self.window, "float32"), 0)
             # One mask of both: where all keys of a padded query are forbidden, each is so by the same amount.
-            mask = inside if padding_mask is None else inside * ops.expand_dims(ops.cast(padding_mask, "float32"), 1)
+            if padding_mask is None:
+                mask = inside
+            else:
+                mask = ops.cast(padding_mask, "float32")
+                mask = inside * (mask if len(mask.shape) == 3 else ops.expand_dims(mask, 1))
             scores_inside = scores + ops.cast(ops.expand_dims((inside - 1.0) * limit(scores.dtype), 1), scores.dtype)
         attended = ops.matmul(self.drop(masked_softmax(scores, mask)), value)
         output = self.output_dense(merge_heads(attended))

@@ -26,7 +26,7 @@ class EncoderBlock(Layer):
 
     Call arguments:
         x: `(batch, time, dim)`.
-        padding_mask: `(batch, time)`, 1 for a real token, or None.
+        padding_mask: `(batch, time)`, 1 for a real token, or None; or what else the attention takes as one.
         trace: whether to give all that the block computed.
         **inputs: what else the attention reads.
 
@@ -57,6 +57,12 @@ class EncoderBlock(Layer):
     def input_names(self):
         """What it reads of an encoder's inputs beside the mask."""
         return getattr(self.attention, "input_names", ())
+
+    @property
+    def rows(self):
+        """The kinds of rows of several sequences that it reads, and what of their inputs it is given."""
+        # A convolution reads over the end of a sequence.
+        return getattr(self.attention, "rows", {}) if self.convolution is None else {}
 
     def build(self, x_shape, **shapes):
         # Loaded parts are built already: Keras builds each from its own config.
@@ -101,6 +107,7 @@ class BlockGroup(Layer):
         x: `(batch, time, dim)`.
         padding_mask: `(batch, time)`, 1 for a real token, or None.
         trace: whether to give all that the last of them computed.
+        **inputs: what else the blocks read.
 
     Returns:
         What the last block gives.
@@ -110,15 +117,21 @@ class BlockGroup(Layer):
         super().__init__(**kwargs)
         self.blocks = list(blocks)
 
+    @property
+    def rows(self):
+        """The kinds of rows of several sequences that all of its blocks read, and what they are given."""
+        first, *others = (getattr(block, "rows", {}) for block in self.blocks)
+        return {kind: names for kind, names in first.items() if all(other.get(kind) == names for other in others)}
+
     def build(self, x_shape, **shapes):
         for block in self.blocks:
             if not block.built:
                 block.build(x_shape)
 
-    def call(self, x, padding_mask=None, trace=False):
+    def call(self, x, padding_mask=None, trace=False, **inputs):
         for block in self.blocks[:-1]:
-            x = block(x, padding_mask=padding_mask)
-        return self.blocks[-1](x, padding_mask=padding_mask, trace=trace)
+            x = block(x, padding_mask=padding_mask, **inputs)
+        return self.blocks[-1](x, padding_mask=padding_mask, trace=trace, **inputs)
 
 
 @register

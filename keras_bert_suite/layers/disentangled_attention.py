@@ -127,7 +127,8 @@ class DisentangledAttention(Layer):
 
     Call arguments:
         x: `(batch, time, dim)`, what queries are made of.
-        padding_mask: `(batch, time)`, 1 for a real token, or None. Padding reads all places alike.
+        padding_mask: `(batch, time)`, 1 for a real token, so that padding reads all places alike; or
+            `(batch, time, time)`, 1 where a query reads a key; or None.
         context: `(batch, time, dim)`, what keys and values are made of; None for `x`.
 
     Returns:
@@ -137,6 +138,9 @@ class DisentangledAttention(Layer):
     Raises:
         ValueError: `num_heads` does not divide the width of the input, or there is no such score or projection.
     """
+
+    # Distances within a sequence are the same wherever in a row it begins.
+    rows = {"packed": ()}
 
     def __init__(
         self,
@@ -179,8 +183,8 @@ class DisentangledAttention(Layer):
         scores = ops.matmul(scaled, ops.transpose(key, (0, 1, 3, 2)))
         if self.relative is not None and self.position_scores:
             scores = scores + self._by_position(scaled, key)
-        seen, mask = scores, None
-        if padding_mask is not None:
+        seen, mask = scores, padding_mask
+        if padding_mask is not None and len(padding_mask.shape) == 2:
             real = ops.cast(padding_mask, "float32")
             mask = ops.expand_dims(real, 1) * ops.expand_dims(real, 2)
             # Padding's own scores are zero, so that no gradient reaches the projections through them.

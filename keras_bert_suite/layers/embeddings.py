@@ -6,6 +6,9 @@ from keras import ops
 from keras_bert_suite.layers.base import Dropout, Layer, dense, masked, register, table
 from keras_bert_suite.layers.base import norm as make_norm
 
+# What language embeddings are given where nothing says of which language a text is: none is added.
+NO_LANGUAGE = -1
+
 
 @register
 class Embeddings(Layer):
@@ -29,6 +32,8 @@ class Embeddings(Layer):
     Call arguments:
         token_ids: integers, `(batch, time)`.
         segment_ids: integers, `(batch, time)`; left out where `num_segments` is 0 or 1.
+        positions: integers, `(batch, time)`, the place of each token in its sequence, where a row has several; None
+            where they count from 0.
 
     Returns:
         `(batch, time, output_dim or dim)`.
@@ -66,6 +71,11 @@ class Embeddings(Layer):
         """What it reads of an encoder's inputs."""
         return ("token_ids", "segment_ids") if self.num_segments > 1 else ("token_ids",)
 
+    @property
+    def rows(self):
+        """The kinds of rows of several sequences that it reads, and what of their inputs it is given."""
+        return _any_rows(self.position)
+
     def build(self, token_ids_shape, segment_ids_shape=None):
         for part in (self.token, self.position, self.segment):
             if part is not None:
@@ -74,24 +84,28 @@ class Embeddings(Layer):
             if part is not None:
                 part.build((*token_ids_shape, self.dim))
 
-    def call(self, token_ids, segment_ids=None):
+    def call(self, token_ids, segment_ids=None, positions=None):
         x = self.token(token_ids)
         if self.position is not None:
-            x = x + self._positions(token_ids)
+            x = x + self._positions(token_ids, positions)
         if self.segment is not None:
             x = x + _segments(self.segment, segment_ids)
         x = x if self.norm is None else self.norm(x)
         x = self.drop(x)
         return x if self.project is None else self.project(x)
 
-    def _positions(self, token_ids):
+    def _positions(self, token_ids, positions):
         if self.pad_id is None:
-            return _counted(self.position, token_ids, self.max_length)
-        _check_length(token_ids, self.max_length)
+            return _counted(self.position, token_ids, self.max_length, positions)
         real = ops.cast(ops.not_equal(token_ids, self.pad_id), "int32")
-        return self.position(ops.cumsum(real, axis=1) * real + self.pad_id)
+        if positions is None:
+            _check_length(token_ids, self.max_length)
+            places = ops.cumsum(real, axis=1)
+        else:
+            places = positions + 1
+        return self.position(places * real + self.pad_id)
 
-    def compute_output_shape(self, token_ids_shape, segment_ids_shape=None):
+    def compute_output_shape(self, token_ids_shape, segment_ids_shape=None, positions_shape=None):
         return (*token_ids_shape, self.output_dim or self.dim)
 
 
@@ -104,8 +118,16 @@ def _check_length(token_ids, max_length):
         )
 
 
-def _counted(position, token_ids, max_length):
-    """The rows of a position table for places counted from 0, `(1, time, dim)`."""
+def _any_rows(position):
+    """Rows of any kind, as embeddings read them: each token by itself, its place in a table where there is one."""
+    return dict.fromkeys(("packed", "parallel_lines"), () if position is None else ("positions",))
+
+
+def _counted(position, token_ids, max_length, positions=None):
+    """The rows of a position table for places counted from 0, `(1, time, dim)`; or for those that are given."""
+    if positions is not None:
+        # A row may be longer than the table where its sequences are not.
+        return position(positions)
     _check_length(token_ids, max_length)
     return ops.expand_dims(position(ops.arange(ops.shape(token_ids)[1], dtype="int32")), 0)
 
@@ -215,6 +237,8 @@ class MaskedEmbeddings(Layer):
         token_ids: integers, `(batch, time)`.
         padding_mask: `(batch, time)`, 1 for a real token, or None.
         segment_ids: integers, `(batch, time)`; left out where `num_segments` is 0 or 1.
+        positions: integers, `(batch, time)`, the place of each token in its sequence, where a row has several; None
+            where they count from 0.
 
     Returns:
         `(batch, time, output_dim or dim)`.
@@ -241,6 +265,11 @@ class MaskedEmbeddings(Layer):
         """What it reads of an encoder's inputs."""
         return ("token_ids", "padding_mask", *(("segment_ids",) if self.num_segments > 1 else ()))
 
+    @property
+    def rows(self):
+        """The kinds of rows of several sequences that it reads, and what of their inputs it is given."""
+        return _any_rows(self.position)
+
     def build(self, token_ids_shape, padding_mask_shape=None, segment_ids_shape=None):
         for part in (self.token, self.position, self.segment):
             if part is not None:
@@ -249,15 +278,17 @@ class MaskedEmbeddings(Layer):
             self.project.build((*token_ids_shape, self.dim))
         self.norm.build((*token_ids_shape, self.output_dim or self.dim))
 
-    def call(self, token_ids, padding_mask=None, segment_ids=None):
+    def call(self, token_ids, padding_mask=None, segment_ids=None, positions=None):
         x = self.token(token_ids)
         if self.position is not None:
-            x = x + _counted(self.position, token_ids, self.max_length)
+            x = x + _counted(self.position, token_ids, self.max_length, positions)
         if self.segment is not None:
             x = x + _segments(self.segment, segment_ids)
         return self.drop(masked(self.norm(x if self.project is None else self.project(x)), padding_mask))
 
-    def compute_output_shape(self, token_ids_shape, padding_mask_shape=None, segment_ids_shape=None):
+    def compute_output_shape(
+        self, token_ids_shape, padding_mask_shape=None, segment_ids_shape=None, positions_shape=None
+    ):
         return (*token_ids_shape, self.output_dim or self.dim)
 
 
@@ -312,6 +343,8 @@ class LanguageEmbeddings(Layer):
         token_ids: integers, `(batch, time)`.
         padding_mask: `(batch, time)`, 1 for a real token, or None.
         language_ids: integers, `(batch, time)`, -1 for no language; left out where `num_languages` is 0.
+        positions: integers, `(batch, time)`, the place of each token in its sequence, where a row has several; None
+            where they count from 0.
 
     Returns:
         `(batch, time, dim)`.
@@ -349,19 +382,26 @@ class LanguageEmbeddings(Layer):
         """What it reads of an encoder's inputs."""
         return ("token_ids", "padding_mask", *(("language_ids",) if self.num_languages else ()))
 
+    @property
+    def rows(self):
+        """The kinds of rows of several sequences that it reads, and what of their inputs it is given."""
+        return _any_rows(self.position)
+
     def build(self, token_ids_shape, padding_mask_shape=None, language_ids_shape=None):
         for part in (self.token, self.position, self.language):
             if part is not None:
                 part.build(token_ids_shape)
         self.norm.build((*token_ids_shape, self.dim))
 
-    def call(self, token_ids, padding_mask=None, language_ids=None):
-        x = self.token(token_ids) + _counted(self.position, token_ids, self.max_length)
+    def call(self, token_ids, padding_mask=None, language_ids=None, positions=None):
+        x = self.token(token_ids) + _counted(self.position, token_ids, self.max_length, positions)
         if self.language is not None and language_ids is not None:
             x = x + masked(self.language(ops.maximum(language_ids, 0)), ops.greater_equal(language_ids, 0))
         return masked(self.drop(self.norm(x)), padding_mask)
 
-    def compute_output_shape(self, token_ids_shape, padding_mask_shape=None, language_ids_shape=None):
+    def compute_output_shape(
+        self, token_ids_shape, padding_mask_shape=None, language_ids_shape=None, positions_shape=None
+    ):
         return (*token_ids_shape, self.dim)
 
 

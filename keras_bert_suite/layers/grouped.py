@@ -98,7 +98,8 @@ class GroupedSelfAttention(Layer):
 
     Call arguments:
         x: `(batch, time, dim)`.
-        padding_mask: `(batch, time)`, 1 for a real token, or None.
+        padding_mask: `(batch, time)`, 1 for a real token; or `(batch, time, time)`, 1 where a query reads a key; or
+            None.
 
     Returns:
         A dict: `output` `(batch, time, dim)`; `query`, `key`, `value` `(batch, heads, time, head_dim)`; `scores`
@@ -107,6 +108,8 @@ class GroupedSelfAttention(Layer):
     Raises:
         ValueError: `num_heads` or one of `groups` does not divide the width.
     """
+
+    rows = {"packed": (), "parallel_lines": ()}
 
     def __init__(self, num_heads, dropout=0.0, groups=(1, 1, 1, 1), **kwargs):
         super().__init__(**kwargs)

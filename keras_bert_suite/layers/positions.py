@@ -25,6 +25,7 @@ class Rotary(Layer):
 
     Call arguments:
         x: `(batch, heads, time, head_dim)`, `head_dim` even.
+        positions: integers, `(batch, time)`, the places of rows of several sequences; None where they count from 0.
 
     Returns:
         The shape of `x`.
@@ -50,16 +51,20 @@ class Rotary(Layer):
     def _waves(self, half):
         return self.theta ** (-np.arange(half) / half)
 
-    def call(self, x):
+    def call(self, x, positions=None):
         half = x.shape[-1] // 2
+        # Without those of each row, `(time,)`; else with an axis for the heads, `(batch, 1, time)`.
+        if positions is None:
+            places = ops.arange(ops.shape(x)[2], dtype="int32" if self.rows else "float32")
+        else:
+            places = ops.expand_dims(positions, 1)
         if self.rows is None:
-            places = ops.expand_dims(ops.arange(ops.shape(x)[2], dtype="float32"), 1)
-            angles = places * ops.convert_to_tensor(self._waves(half).astype("float32"))
+            waves = ops.convert_to_tensor(self._waves(half).astype("float32"))
+            angles = ops.expand_dims(ops.cast(places, "float32"), -1) * waves
             sine, cosine = ops.sin(angles), ops.cos(angles)
         else:
-            table = ops.take(ops.convert_to_tensor(self.table), ops.arange(ops.shape(x)[2], dtype="int32"), axis=0)
-            table = ops.cast(table, "float32")
-            sine, cosine = table[:, :half], table[:, half:]
+            table = ops.cast(ops.take(ops.convert_to_tensor(self.table), places, axis=0), "float32")
+            sine, cosine = table[..., :half], table[..., half:]
         # In float32, as the angles of far places are beyond what half precision tells apart.
         wide = ops.cast(x, "float32")
         if self.pairs == "halves":

@@ -105,6 +105,12 @@ class RelativeAttention(Layer):
         self.clamp_length, self.two_directions = clamp_length, two_directions
         self.drop = Dropout(dropout)
 
+    @property
+    def rows(self):
+        """The kinds of rows of several sequences that it reads, and what of their inputs it is given."""
+        # Distances within a sequence are the same wherever in a row it begins.
+        return {} if self.two_directions else {"packed": ()}
+
     def build(self, x_shape, **shapes):
         build_parts(self, x_shape)
 
@@ -210,6 +216,7 @@ class StreamEmbeddings(Layer):
 
     input_names = ("token_ids",)
     max_length = 0  # no position has an embedding
+    rows = {"packed": (), "parallel_lines": ()}
 
     def __init__(self, vocab_size, dim, dropout=0.0, **kwargs):
         super().__init__(**kwargs)

@@ -15,6 +15,7 @@ from keras_bert_suite.data.batches import MULTIPLE, training_batches
 from keras_bert_suite.data.token_dropout import TokenDropout
 from keras_bert_suite.encoders import Encoder
 from keras_bert_suite.errors import InputError
+from keras_bert_suite.layers import NO_LANGUAGE
 from keras_bert_suite.tasks import similarity, task_class
 from keras_bert_suite.tasks.decoding import decode, of_row
 from keras_bert_suite.tasks.inputs import Input, rows
@@ -24,8 +25,6 @@ from keras_bert_suite.tokenizers import Tokenizer
 EXAMPLES = 32
 # Ids of a text where an encoder has no end of positions and nothing says how many it should read.
 DEFAULT_LENGTH = 512
-# What language embeddings are given where a tokenizer says nothing of languages: none is added.
-NO_LANGUAGE = -1
 _FEATURES = {"token_ids": "ids", "segment_ids": "segment_ids", "padding_mask": "padding_mask"}
 
 

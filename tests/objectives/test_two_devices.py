@@ -59,6 +59,13 @@ def test_other_decoders_equal_those_of_one_device(objectives):
 
 
 @pytest.mark.slow
+def test_a_step_of_packed_rows_equals_that_of_one_device():
+    cases = {"packed": {"objectives": "packed", "optimizer": "adamw", "more": {**MORE["all"], "accumulation": 2}}}
+    found = run(cases)["packed"]
+    assert found["loss"] <= BOUND and found["weights"] <= BOUND, found
+
+
+@pytest.mark.slow
 def test_bfloat16_equals_that_of_one_device_to_its_rounding():
     cases = {"bert": {"objectives": "bert", "optimizer": "adamw", "more": {"dtype": "mixed_bfloat16"}}}
     # 8 bits of mantissa in activations and gradients of losses around 4, summed in another order.

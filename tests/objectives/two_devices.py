@@ -33,6 +33,7 @@ OBJECTIVES = {
     "spanbert": (Bert, lambda: [MaskedLM(), SpanBoundary()]),
     "deberta": (Deberta, lambda: [EnhancedMaskedLM()]),
     "xlnet": (XLNet, lambda: [PermutationLM(segments=2)]),
+    "packed": (Bert, lambda: [MaskedLM()]),
 }
 USUAL = {"max_length": TIME, "attention_dropout": 0.0}
 MORE = {Bert: USUAL, Albert: USUAL, Deberta: {**USUAL, "embedding_dim": 16}, XLNet: {}}
@@ -69,6 +70,10 @@ def data():
     arrays |= {"permutation_order": order, "target_positions": targets.reshape(rows, 4)}
     arrays["target_ids"] = np.take_along_axis(arrays["token_ids"], arrays["target_positions"], 1)
     weights = random.random((rows, 4)) < random.random((rows, 1)) * random.integers(0, 2, (rows, 1))
+    # Two sequences a row, for those who read them.
+    ends = random.integers(2, TIME - 2, (rows, 1))
+    arrays["sequence_ids"] = (1 + (np.arange(TIME) >= ends)) * arrays["padding_mask"]
+    arrays["positions"] = np.arange(TIME) - ends * (np.arange(TIME) >= ends)
     arrays = {name: array.astype("int32") for name, array in arrays.items()}
     arrays |= {"target_weights": weights.astype("float32")}
     return tf.data.Dataset.from_tensor_slices({**arrays, "masked_weights": uneven.astype("float32")})
@@ -81,7 +86,8 @@ def train(
     keras.config.set_dtype_policy(dtype)
     family, made = OBJECTIVES[objectives]
     with strategy.scope():
-        model = attach(family(**SMALL, dropout=0.0, **MORE[family]), made())
+        encoder = family(**SMALL, dropout=0.0, **MORE[family])
+        model = attach(encoder.for_rows("packed") if objectives == "packed" else encoder, made())
         model.compile(optimizer(name, RATES[name], clip_norm=clip_norm), steps_per_execution=steps_per_execution)
     model.accumulation, model.xla, kept = accumulation, xla, Losses()
     batches = data().batch(BATCH, drop_remainder=True)

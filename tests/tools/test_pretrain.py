@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from keras_bert_suite import Encoder, Tokenizer, load_model
+from keras_bert_suite import Encoder, Tokenizer, load_model, preparation
 from tests.tools.test_tools import complaint, tool
 
 WORDS = "the sea wind ship captain island gold map night morning stone river tree".split()
@@ -124,6 +125,76 @@ def test_permutation_lm_of_two_segments(text, tmp_path):
     assert type(Encoder.from_preset(str(tmp_path / "run"))).__name__ == "XLNet"
 
 
+def prepared(folder, form, **settings):
+    given = {"tokenizer": "kbs_tiny_en", "form": form, "max_length": 32, "shards": 2}
+    preparation.prepare(preparation.Settings(**given, **settings), folder / form)
+    return folder / form
+
+
+def test_packed_rows(text, tmp_path):
+    data = prepared(tmp_path, "packed", text=(str(text),), sequences="sentences")
+    index = json.loads((data / "index.json").read_text())
+    filled = [sum(shard[name] for shard in index["shards"]) for name in ("tokens", "examples")]
+    assert filled[0] / (32 * filled[1]) > 0.97
+    more = [word for word in flags(text, tmp_path / "run", f"--data={data}") if not word.startswith("--text")]
+    tool("pretrain", *more)
+    found = losses(tmp_path / "run")
+    assert found[0] > 8.5 and found[-1] < 7
+    # What was trained is an encoder like any other.
+    assert "sequence_ids" not in Encoder.from_preset(str(tmp_path / "run")).input
+
+
+def test_text_on_the_fly(text, tmp_path):
+    tool("pretrain", *flags(text, tmp_path / "whole", "--on_the_fly"))
+    found = losses(tmp_path / "whole")
+    assert found[0] > 8.5 and found[-1] < 7
+    assert not (tmp_path / "whole/data").exists()
+    # A run from the checkpoint after step 20 ends as the whole one.
+    (tmp_path / "rest").mkdir()
+    shutil.copytree(tmp_path / "whole/checkpoints/step_000000020", tmp_path / "rest/checkpoints/step_000000020")
+    shutil.copy(tmp_path / "whole/train.jsonl", tmp_path / "rest")
+    done = tool("pretrain", *flags(text, tmp_path / "rest", "--on_the_fly"))
+    assert "Goes on after step 20" in done.stdout
+    assert (losses(tmp_path / "rest") == found).all()
+
+
+@pytest.mark.parametrize("family", ["Xlm", "Bert"])
+def test_translation_lm(family, tmp_path):
+    # Each word has its translation, which alone tells what is hidden: 13 words, of which one is drawn a line.
+    rng, path = random.Random(0), tmp_path / "lines.tsv"
+    lines = ((word, word[::-1]) for word in rng.choices(WORDS, k=400))
+    path.write_text("".join(f"{first}\t{second}\n" for first, second in lines))
+    data = prepared(tmp_path, "parallel_lines", text=(str(path),), languages=("en", "ne"))
+    more = ["--set=num_languages=2"] if family == "Xlm" else ["--set=feed_forward_dim=64"]
+    sizes = {"dim": 32, "num_layers": 1, "num_heads": 2}
+    tool("pretrain", f"--encoder={family}", *(f"--set={name}={value}" for name, value in sizes.items()), *more,
+         f"--data={data}", "--max_length=32", "--batch_size=16", f"--steps={STEPS}", "--learning_rate=3e-3",
+         f"--output={tmp_path / 'run'}")  # fmt: skip
+    found = losses(tmp_path / "run")
+    assert found[0] > 8.5 and found[-1] < 8
+    encoder = Encoder.from_preset(str(tmp_path / "run"))
+    assert ("language_ids" in encoder.input) == (family == "Xlm")
+
+
+@pytest.mark.parametrize(
+    ("form", "more", "message"),
+    [
+        ("packed", ["--encoder=FNet"], "FNet does not read rows of the form packed"),
+        ("parallel_lines", ["--encoder=MPNet"], "MPNet does not read rows of the form parallel_lines"),
+        ("parallel_lines", ["--encoder=Xlm", "--set=num_languages=1"], "the encoder has num_languages=1"),
+    ],
+)
+def test_rows_that_a_family_does_not_read_are_told(form, more, message, text, tmp_path):
+    path = tmp_path / "lines.tsv"
+    path.write_text("the sea\tdie See\nthe ship\tdas Schiff\n")
+    given = {"languages": ("en", "de")} if form == "parallel_lines" else {}
+    data = prepared(tmp_path, form, text=(str(path),), **given)
+    sizes = ["--set=dim=48", "--set=num_layers=1"]
+    done = tool("pretrain", *more, *sizes, f"--data={data}", "--max_length=32", "--steps=1",
+                f"--output={tmp_path / 'run'}", check=False)  # fmt: skip
+    assert message in complaint(done)
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -137,6 +208,7 @@ def test_permutation_lm_of_two_segments(text, tmp_path):
         (["--encoder=XLNet", "--objective=permutation_lm", "--segments=3"], "a multiple of segments=3"),
         (["--text=nothing/*.txt"], "nothing/*.txt"),
         (["--strategy=multi_worker"], "TF_CONFIG"),
+        (["--on_the_fly", "--objective=next_sentence"], "The text has no pairs"),
     ],
 )
 def test_bad_input_is_one_line(text, tmp_path, more, message):
