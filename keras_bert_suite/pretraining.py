@@ -103,7 +103,12 @@ def run(settings, show_progress=iter):
     if done:
         print(f"Goes on after step {done} of {settings.steps}.", flush=True)
     tokens = settings.batch_size * settings.max_length
-    log = progress.StepLog(output / "train.jsonl", done, settings.steps, tokens, chief)
+
+    def batch_of(step):
+        batch = next(iter(batches(settings, folder, tokenizer, model, step - 1)))
+        return {name: array.numpy() for name, array in batch.items()}
+
+    log = progress.StepLog(output / "train.jsonl", done, settings.steps, tokens, batch_of, chief)
     if done < settings.steps:
         if (settings.steps - done) % settings.steps_per_execution:
             raise InputError(
@@ -243,7 +248,8 @@ def batches(settings, folder, tokenizer, model, done=0):
 def _write(encoder, tokenizer, output):
     """The encoder's files, of which the last one makes the folder one that is read."""
     place = output / ".encoder"
-    encoder.save_preset(place, tokenizer)
-    for path in sorted(place.iterdir(), key=lambda path: path.name == "config.json"):
-        os.replace(path, output / path.name)
-    place.rmdir()
+    with progress.room_for(output):
+        encoder.save_preset(place, tokenizer)
+        for path in sorted(place.iterdir(), key=lambda path: path.name == "config.json"):
+            os.replace(path, output / path.name)
+        place.rmdir()

@@ -1,8 +1,10 @@
 """Callbacks of a long training: a line for each step, and checkpoints that it goes on from after a kill."""
 
+import contextlib
 import hashlib
 import json
 import math
+import os
 import shutil
 import time
 from pathlib import Path
@@ -16,6 +18,19 @@ from keras_bert_suite.errors import InputError
 PRINT_SECONDS = 10
 
 
+@contextlib.contextmanager
+def room_for(path):
+    """Within it, that a file cannot be written, as where a disk is full, is an `InputError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
+        raise InputError(
+            f"{path} could not be written: {reason}. The last checkpoint is whole; make room, and give the same "
+            "command again."
+        ) from None
+
+
 class StepLog(keras.callbacks.Callback):
     """Writes a line of JSON for each step, and prints one every ten seconds.
 
@@ -27,19 +42,23 @@ class StepLog(keras.callbacks.Callback):
         done: steps that are done.
         steps: all steps.
         tokens: token places of a step.
+        batch_of: a function from a step to the dict of arrays that it reads. Where a loss is no number, that of its
+            step and that of the step before, whose update it came after, are written beside `path` as
+            `bad_batch.npz`: `step`, `NAME` and `before/NAME`.
         chief: whether this process is the one that writes.
 
     Raises:
-        InputError: a loss is no number; the line before it is the last.
+        InputError: a loss is no number, and the line before it is the last; or a file cannot be written.
     """
 
-    def __init__(self, path, done, steps, tokens, chief=True):
+    def __init__(self, path, done, steps, tokens, batch_of, chief=True):
         super().__init__()
         self.path, self.step, self.steps, self.tokens, self.chief = Path(path), done, steps, tokens, chief
+        self.batch_of = batch_of
         if chief:
             lines = self.path.read_text().splitlines() if self.path.exists() else []
             kept = [line for line in lines if _step(line) is not None and _step(line) <= done]
-            with writing.new_file(self.path) as temporary:
+            with room_for(self.path), writing.new_file(self.path) as temporary:
                 Path(temporary).write_text("".join(line + "\n" for line in kept))
 
     def on_train_begin(self, logs=None):
@@ -58,16 +77,27 @@ class StepLog(keras.callbacks.Callback):
         bad = next((entry for entry in entries if not math.isfinite(entry["loss"])), None)
         if self.chief:
             good = entries if bad is None else entries[: entries.index(bad)]
-            self._file.write("".join(json.dumps(entry) + "\n" for entry in good))
-            self._file.flush()
+            with room_for(self.path):
+                self._file.write("".join(json.dumps(entry) + "\n" for entry in good))
+                self._file.flush()
             if now - self._printed > PRINT_SECONDS or self.step >= self.steps:
                 self._printed, rate = now, entries[-1]["tokens_per_second"]
                 print(f"step {self.step} of {self.steps}: loss {losses[-1]:.4f}, {rate:,} tokens a second", flush=True)
         if bad is not None:
             raise InputError(
-                f"The loss of step {bad['step']} is {bad['loss']}; begin again from the last checkpoint with a lower "
-                "learning rate or a longer warm-up."
+                f"The loss of step {bad['step']} is {bad['loss']}; {self._bad_batch(bad['step'])} has what it read. "
+                "Begin again from the last checkpoint with a lower learning rate or a longer warm-up."
             )
+
+    def _bad_batch(self, step):
+        path = self.path.with_name("bad_batch.npz")
+        if self.chief:
+            arrays = {"step": step, **self.batch_of(step)}
+            if step > 1:
+                arrays |= {f"before/{name}": array for name, array in self.batch_of(step - 1).items()}
+            with room_for(path), writing.new_file(path) as temporary, open(temporary, "wb") as file:
+                np.savez(file, **arrays)
+        return path
 
     def on_train_end(self, logs=None):
         if self._file is not None:
@@ -85,7 +115,7 @@ def _step(line):
 class Checkpoints(keras.callbacks.Callback):
     """Writes the whole state of a training every so many steps, and finds the newest whole one again.
 
-    A checkpoint is a folder `step_N` with `state.npz`, all variables of the model, of its dropout's seeds and of the
+    A checkpoint is whole or not there, whenever the process is killed: a folder `step_N` with `state.npz`, all variables of the model, of its dropout's seeds and of the
     optimizer, and `state.json`, which says the step, the settings and the SHA-256 of the former.
 
     Args:
@@ -112,6 +142,10 @@ class Checkpoints(keras.callbacks.Callback):
         Raises:
             InputError: it belongs to other settings.
         """
+        if self.chief:
+            # What a kill left of checkpoints that it interrupted.
+            for rest in self.folder.glob(".step_*"):
+                shutil.rmtree(rest)
         for place in sorted(self.folder.glob("step_*"), reverse=True):
             try:
                 about = json.loads((place / "state.json").read_text())
@@ -141,17 +175,23 @@ class Checkpoints(keras.callbacks.Callback):
             self.write()
 
     def write(self):
-        """Writes a checkpoint of the model as it is."""
+        """Writes a checkpoint of the model as it is.
+
+        Raises:
+            InputError: there is no room for it; those before it stay.
+        """
         # All processes read the variables, some of which are spread over them; one writes.
         arrays = {name: np.asarray(variable) for name, variable in _variables(self.model)}
         if not self.chief:
             return
-        with writing.new_folder(self.folder / f"step_{self.step:09}") as temporary:
+        place = self.folder / f"step_{self.step:09}"
+        with room_for(place), writing.new_folder(place) as temporary:
             np.savez(temporary / "state.npz", **arrays)
             digest = hashlib.sha256((temporary / "state.npz").read_bytes()).hexdigest()
             about = {"step": self.step, "settings": self.settings, "sha256": digest}
             (temporary / "state.json").write_text(json.dumps(about, indent=1) + "\n")
-        for old in sorted(self.folder.glob("step_*"))[: -self.keep]:
+        # Later ones are damaged, or this step would not have been done again.
+        for old in sorted(path for path in self.folder.glob("step_*") if path <= place)[: -self.keep]:
             shutil.rmtree(old)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -77,6 +78,69 @@ def test_a_killed_run_ends_as_an_unbroken_one(text, whole, tmp_path):
     assert "is damaged" in done.stdout
     assert (losses(folder) == losses(whole)).all()
     assert (folder / "model.weights.h5").read_bytes() == (whole / "model.weights.h5").read_bytes()
+
+
+def begin(*arguments):
+    command = [sys.executable, "-m", "keras_bert_suite.tools.pretrain", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(found, process):
+    while not found() and process.poll() is None:
+        time.sleep(0.0005)
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_a_kill_at_any_time_costs_no_step(text, whole, tmp_path, kills):
+    folder, times, whiles = tmp_path / "broken", random.Random(kills), 0
+    for number in range(kills):
+        process, before = begin(*flags(text, folder, "--checkpoint_every=1")), set(folder.glob("checkpoints/step_*"))
+        wait_for(lambda before=before: set(folder.glob("checkpoints/step_*")) - before, process)
+        if number % 2:
+            time.sleep(times.uniform(0, 0.2))
+        else:
+            # While a checkpoint is being written: its temporary folder is there.
+            wait_for(lambda: list(folder.glob("checkpoints/.step_*")), process)
+            time.sleep(times.uniform(0, 0.01))
+        process.kill()
+        process.communicate()
+        whiles += bool(list(folder.glob("checkpoints/.step_*")))
+    assert whiles
+    tool("pretrain", *flags(text, folder, "--checkpoint_every=1"))
+    assert (losses(folder) == losses(whole)).all()
+    assert (folder / "model.weights.h5").read_bytes() == (whole / "model.weights.h5").read_bytes()
+    names = sorted(path.name for path in (folder / "checkpoints").iterdir())
+    assert names == ["step_000000023", "step_000000024"]
+
+
+def test_where_there_is_no_room_a_run_stops_and_goes_on_later(text, whole, tmp_path):
+    folder = tmp_path / "full"
+    process = begin(*flags(text, folder))
+    wait_for(lambda: list(folder.glob("checkpoints/step_*")), process)
+    # Writes fail in the middle of a file, as on a full disk.
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+    _, errors = process.communicate()
+    assert process.returncode == 2 and "Traceback" not in errors
+    assert "could not be written: File too large. The last checkpoint is whole; make room" in errors
+    assert list((folder / "checkpoints").iterdir()) and not list(folder.rglob(".*"))
+    assert not (folder / "model.weights.h5").exists()
+    tool("pretrain", *flags(text, folder))
+    assert (losses(folder) == losses(whole)).all()
+    assert (folder / "model.weights.h5").read_bytes() == (whole / "model.weights.h5").read_bytes()
+
+
+def test_a_loss_that_is_no_number_leaves_its_batch(text, tmp_path):
+    more = ["--optimizer=sgd", "--learning_rate=1e38", "--steps_per_execution=4"]
+    done = tool("pretrain", *flags(text, tmp_path / "run", *more), check=False)
+    # On processors without AVX-512 oneDNN has a line of its own before it.
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    line = done.stderr.splitlines()[-1]
+    arrays = np.load(tmp_path / "run/bad_batch.npz")
+    step = int(arrays["step"])
+    assert step > 1 and f"The loss of step {step} is " in line and "bad_batch.npz has what it read" in line
+    assert [entry["step"] for entry in log(tmp_path / "run")] == list(range(1, step))
+    assert arrays["token_ids"].shape == arrays["before/token_ids"].shape == (16, 32)
+    assert (arrays["token_ids"] != arrays["before/token_ids"]).any()
 
 
 @pytest.mark.slow
