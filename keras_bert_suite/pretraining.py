@@ -4,13 +4,13 @@ import ast
 import inspect
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from keras_bert_suite import preparation
+from keras_bert_suite import flops, preparation
 from keras_bert_suite.data import records
 from keras_bert_suite.data.masking import Masking
 from keras_bert_suite.encoders import FAMILIES, Encoder
@@ -18,10 +18,20 @@ from keras_bert_suite.errors import InputError
 from keras_bert_suite.objectives import OBJECTIVES, attach
 from keras_bert_suite.quiet import quiet
 from keras_bert_suite.tokenizers import Tokenizer
-from keras_bert_suite.training import distribution, launcher, optimizers, progress, schedules
+from keras_bert_suite.training import board, distribution, launcher, optimizers, peaks, phases, progress
 
 # Those that do not change what is learned: a run may go on with others.
-FREE = ("output", "checkpoint_every", "steps_per_execution", "strategy", "replicas", "accumulation", "xla")
+FREE = (
+    "output",
+    "checkpoint_every",
+    "steps_per_execution",
+    "strategy",
+    "replicas",
+    "accumulation",
+    "remat",
+    "xla",
+    "peak_tflops",
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,7 @@ class Settings:
     mask_rate: float
     batch_size: int
     steps: int
+    phase: tuple
     optimizer: str
     learning_rate: float
     weight_decay: float
@@ -47,10 +58,12 @@ class Settings:
     clip_norm: float
     accumulation: int
     steps_per_execution: int
+    remat: bool
     xla: bool
     dtype: str
     strategy: str
     replicas: int
+    peak_tflops: float
     checkpoint_every: int
     seed: int
     output: str
@@ -74,54 +87,66 @@ def run(settings, show_progress=iter):
     with quiet():
         strategy = distribution.strategy_of(settings.strategy, settings.replicas)
         tf.config.list_logical_devices()
-    if settings.batch_size % (strategy.num_replicas_in_sync * settings.accumulation):
-        raise InputError(
-            f"Received batch_size={settings.batch_size}; expected a multiple of {strategy.num_replicas_in_sync} "
-            f"replicas times accumulation={settings.accumulation}."
-        )
+    parts = _phases(settings)
+    plan = phases.stages(parts, strategy.num_replicas_in_sync, settings.steps_per_execution)
+    settings = replace(settings, steps=plan[-1].end, max_length=max(stage.max_length for stage in plan))
     chief = strategy.cluster_resolver is None or strategy.cluster_resolver.task_id in (None, 0)
     output.mkdir(parents=True, exist_ok=True)
-    folder = Path(settings.data) if settings.data else _prepared(settings, output, show_progress)
+    folders = [_folder(settings, output, stage, show_progress) for stage in plan]
+    folder = folders[0]
+    if len({records.index_of(each)["tokenizer"]["sha256"] for each in folders}) > 1:
+        raise InputError(f"{', '.join(sorted({str(each) for each in folders}))} are of different tokenizers.")
     tokenizer = Tokenizer.from_preset(str(folder / "tokenizer"))
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.dtype)
     with strategy.scope():
         encoder = encoder_of(settings, tokenizer)
         model = attach(encoder, [OBJECTIVES[name]() for name in settings.objective])
-        rate = schedules.schedule(
-            settings.schedule, settings.learning_rate, settings.steps, min(settings.warmup_steps, settings.steps)
-        )
         optimizer = optimizers.optimizer(
-            settings.optimizer, rate, weight_decay=settings.weight_decay, clip_norm=settings.clip_norm or None
+            settings.optimizer,
+            phases.learning_rate(parts),
+            weight_decay=settings.weight_decay,
+            clip_norm=settings.clip_norm or None,
         )
         model.compile(optimizer, steps_per_execution=settings.steps_per_execution)
         optimizer.build(model.trainable_variables)
-    model.accumulation, model.xla = settings.accumulation, settings.xla
+    model.xla = settings.xla
+    if settings.remat:
+        distribution.recompute(encoder.blocks)
     kept = {name: value for name, value in asdict(settings).items() if name not in FREE}
     state = progress.Checkpoints(output / "checkpoints", kept, settings.checkpoint_every, settings.steps, chief=chief)
     done = state.restore(model)
     if done:
         print(f"Goes on after step {done} of {settings.steps}.", flush=True)
-    tokens = settings.batch_size * settings.max_length
+
+    def data(done):
+        i, stage = next((i, stage) for i, stage in enumerate(plan) if done < stage.end)
+        of = replace(settings, max_length=stage.max_length, batch_size=stage.batch_size)
+        return batches(of, folders[i], tokenizer, model, done, stage.read + (done - stage.start) * stage.batch_size)
 
     def batch_of(step):
-        batch = next(iter(batches(settings, folder, tokenizer, model, step - 1)))
-        return {name: array.numpy() for name, array in batch.items()}
+        return {name: array.numpy() for name, array in next(iter(data(step - 1))).items()}
 
-    log = progress.StepLog(output / "train.jsonl", done, settings.steps, tokens, batch_of, chief)
-    if done < settings.steps:
-        if (settings.steps - done) % settings.steps_per_execution:
+    peak = peaks.peak(strategy, settings.dtype, settings.peak_tflops)
+    shown = board.Board(output / "tensorboard") if chief else None
+    log = progress.StepLog(output / "train.jsonl", done, settings.steps, batch_of, peak, shown, chief)
+    for stage in plan:
+        left = stage.end - max(done, stage.start)
+        if left > 0 and left % settings.steps_per_execution:
             raise InputError(
-                f"{settings.steps - done} steps are left; expected a multiple of "
+                f"{left} steps are left{' of a phase' if settings.phase else ''}; expected a multiple of "
                 f"steps_per_execution={settings.steps_per_execution}."
             )
-        model.fit(
-            batches(settings, folder, tokenizer, model, done),
-            steps_per_epoch=settings.steps - done,
-            callbacks=[log, state],
-            shuffle=False,
-            verbose=0,
-        )
+    for stage in plan:
+        if done >= stage.end:
+            continue
+        # A step that has other parts is another graph.
+        model.accumulation, model.train_function = stage.accumulation, None
+        found = data(done)
+        log.tokens = stage.batch_size * stage.max_length
+        log.flops = _step_flops(model, found, stage.batch_size) if peak else None
+        model.fit(found, steps_per_epoch=stage.end - done, callbacks=[log, state], shuffle=False, verbose=0)
+        done = stage.end
     if chief:
         _write(encoder, tokenizer, output)
     if settings.strategy == "multi_worker":
@@ -144,16 +169,34 @@ def run_workers(settings, show_progress, workers, arguments):
     """
     output = Path(settings.output)
     output.mkdir(parents=True, exist_ok=True)
-    if not settings.data:
-        _prepared(settings, output, show_progress)
+    for stage in phases.stages(_phases(settings)):
+        _folder(settings, output, stage, show_progress)
     kept = [word for word in arguments if not word.lstrip("-").startswith(("workers=", "strategy="))]
     command = [sys.executable, "-m", "keras_bert_suite.tools.pretrain", *kept, "--strategy=multi_worker"]
     launcher.run(command, workers, output, lambda: sorted((output / "checkpoints").glob("step_*")))
 
 
-def _prepared(settings, output, show_progress):
-    """The folder of the text's rows, made unless it is there."""
-    folder = output / "data"
+def _phases(settings):
+    """The phases of a training, dicts; where none is asked for, all steps are one."""
+    if bool(settings.steps) == bool(settings.phase):
+        raise InputError("Expected --steps or --phase, one of them.")
+    names = ("max_length", "batch_size", "accumulation", "data", "warmup_steps", "schedule")
+    given = {name: getattr(settings, name) for name in names}
+    made = [{**given, **phases.parse(text)} for text in settings.phase] or [{**given, "steps": settings.steps}]
+    return [{"learning_rate": settings.learning_rate, **made[0]}, *made[1:]]
+
+
+def _step_flops(model, data, rows):
+    """Floating-point operations of a training step over batches such as these."""
+    shapes = {name: spec.shape for name, spec in data.element_spec.items()}
+    return 3 * flops.forward(model, {name: (rows, *shape[1:]) for name, shape in shapes.items()})
+
+
+def _folder(settings, output, stage, show_progress):
+    """The folder of a stage's rows; that of the text's rows is made unless it is there."""
+    if stage.data:
+        return Path(stage.data)
+    folder = output / f"data_{stage.max_length}" if settings.phase else output / "data"
     if not (folder / "index.json").exists():
         source = settings.tokenizer or settings.encoder
         if source in FAMILIES.values() or source in {family.__name__ for family in FAMILIES.values()}:
@@ -162,7 +205,7 @@ def _prepared(settings, output, show_progress):
             text=tuple(settings.text),
             tokenizer=source,
             form="full_sentences",
-            max_length=settings.max_length,
+            max_length=stage.max_length,
             seed=settings.seed,
         )
         preparation.prepare(asked, folder, progress=show_progress)
@@ -209,7 +252,7 @@ def _value(word):
         return word
 
 
-def batches(settings, folder, tokenizer, model, done=0):
+def batches(settings, folder, tokenizer, model, done=0, read=0):
     """Endless batches of a prepared folder with masks, for `fit`.
 
     Args:
@@ -217,7 +260,8 @@ def batches(settings, folder, tokenizer, model, done=0):
         folder: what `preparation.prepare` wrote.
         tokenizer: its tokenizer.
         model: the `Pretraining`, which says what it reads.
-        done: batches that were read before.
+        done: steps before, on whose number masks depend.
+        read: rows of the folder that were read before.
     """
     index = records.index_of(folder)
     if index["max_length"] != settings.max_length:
@@ -238,7 +282,7 @@ def batches(settings, folder, tokenizer, model, done=0):
             batch = {**batch, "segment_ids": tf.zeros_like(batch["token_ids"])}
         return masking(batch, tf.stack([tf.constant(settings.seed, tf.int64), number]))
 
-    found = records.read(folder, settings.batch_size, settings.seed, done).enumerate(done)
+    found = records.read(folder, settings.batch_size, settings.seed, begin=read).enumerate(done)
     options = tf.data.Options()
     # Each worker takes its part of each batch: all together read what one device reads.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA

@@ -34,27 +34,35 @@ def room_for(path):
 class StepLog(keras.callbacks.Callback):
     """Writes a line of JSON for each step, and prints one every ten seconds.
 
-    It has `step`, `loss`; and for the last of each execution `tokens_per_second`, the parts of the loss and
-    `learning_rate`, that of the step that comes.
+    It has `step`, `loss`; and for the last of each execution the parts of the loss, `learning_rate`, that of the step
+    that comes, `tokens_per_second`, and `mfu`, the part of the devices' peak that the model's own operations are
+    (Chowdhery et al. 2022, https://arxiv.org/abs/2204.02311, appendix B), where both are known.
 
     Args:
         path: the file, to which lines are added. Those of steps that are to be done again are cut off.
         done: steps that are done.
         steps: all steps.
-        tokens: token places of a step.
+        peak: operations a second of all devices, or None.
+        board: a `Board` that is given the same numbers, or None.
         batch_of: a function from a step to the dict of arrays that it reads. Where a loss is no number, that of its
             step and that of the step before, whose update it came after, are written beside `path` as
             `bad_batch.npz`: `step`, `NAME` and `before/NAME`.
         chief: whether this process is the one that writes.
 
+    Attributes:
+        tokens: token places of a step, to be set before `fit`.
+        flops: operations of a step, or None.
+
     Raises:
         InputError: a loss is no number, and the line before it is the last; or a file cannot be written.
     """
 
-    def __init__(self, path, done, steps, tokens, batch_of, chief=True):
+    tokens, flops = 0, None
+
+    def __init__(self, path, done, steps, batch_of, peak=None, board=None, chief=True):
         super().__init__()
-        self.path, self.step, self.steps, self.tokens, self.chief = Path(path), done, steps, tokens, chief
-        self.batch_of = batch_of
+        self.path, self.step, self.steps, self.batch_of = Path(path), done, steps, batch_of
+        self.peak, self.board, self.chief = peak, board, chief
         if chief:
             lines = self.path.read_text().splitlines() if self.path.exists() else []
             kept = [line for line in lines if _step(line) is not None and _step(line) <= done]
@@ -69,10 +77,13 @@ class StepLog(keras.callbacks.Callback):
         losses, now = self.model.last_losses, time.time()
         entries = [{"step": self.step + i, "loss": loss} for i, loss in enumerate(losses, 1)]
         entries[-1] |= {name: float(value) for name, value in logs.items()}
+        pace = len(losses) / (now - self._since)
         entries[-1] |= {
             "learning_rate": float(self.model.optimizer.learning_rate),
-            "tokens_per_second": round(self.tokens * len(losses) / (now - self._since)),
+            "tokens_per_second": round(self.tokens * pace),
         }
+        if self.flops and self.peak:
+            entries[-1]["mfu"] = float(f"{self.flops * pace / self.peak:.4g}")
         self.step, self._since = self.step + len(losses), now
         bad = next((entry for entry in entries if not math.isfinite(entry["loss"])), None)
         if self.chief:
@@ -80,9 +91,13 @@ class StepLog(keras.callbacks.Callback):
             with room_for(self.path):
                 self._file.write("".join(json.dumps(entry) + "\n" for entry in good))
                 self._file.flush()
+            if self.board is not None:
+                self.board.write(good)
             if now - self._printed > PRINT_SECONDS or self.step >= self.steps:
-                self._printed, rate = now, entries[-1]["tokens_per_second"]
-                print(f"step {self.step} of {self.steps}: loss {losses[-1]:.4f}, {rate:,} tokens a second", flush=True)
+                self._printed, last = now, entries[-1]
+                line = f"loss {losses[-1]:.4f}, {last['tokens_per_second']:,} tokens a second"
+                part = f", {last['mfu']:.1%} of the peak" if "mfu" in last else ""
+                print(f"step {self.step} of {self.steps}: {line}{part}", flush=True)
         if bad is not None:
             raise InputError(
                 f"The loss of step {bad['step']} is {bad['loss']}; {self._bad_batch(bad['step'])} has what it read. "
@@ -102,6 +117,8 @@ class StepLog(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         if self._file is not None:
             self._file.close()
+        if self.board is not None:
+            self.board.flush()
 
 
 def _step(line):
@@ -115,8 +132,9 @@ def _step(line):
 class Checkpoints(keras.callbacks.Callback):
     """Writes the whole state of a training every so many steps, and finds the newest whole one again.
 
-    A checkpoint is whole or not there, whenever the process is killed: a folder `step_N` with `state.npz`, all variables of the model, of its dropout's seeds and of the
-    optimizer, and `state.json`, which says the step, the settings and the SHA-256 of the former.
+    A checkpoint is whole or not there, whenever the process is killed: a folder `step_N` with `state.npz`, all
+    variables of the model, of its dropout's seeds and of the optimizer, and `state.json`, which says the step, the
+    settings and the SHA-256 of the former.
 
     Args:
         folder: where they are kept.

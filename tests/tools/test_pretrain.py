@@ -4,6 +4,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_bert_suite import Encoder, Tokenizer
 from tests.tools.test_tools import complaint, tool
@@ -59,25 +61,20 @@ def test_text_to_an_encoder(whole):
     arrays = tokenizer.arrays([tokenizer.encode("the captain")])
     assert np.isfinite(np.asarray(encoder(arrays)["pooled_output"])).all()
     assert sorted(path.name for path in (whole / "checkpoints").iterdir()) == ["step_000000020", "step_000000024"]
-    assert log(whole)[-1].keys() == {"step", "loss", "masked_lm", "learning_rate", "tokens_per_second"}
-
-
-def test_a_killed_run_ends_as_an_unbroken_one(text, whole, tmp_path):
-    folder = tmp_path / "broken"
-    command = [sys.executable, "-m", "keras_bert_suite.tools.pretrain", *flags(text, folder)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not list(folder.glob("checkpoints/step_*")) and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    # The newest checkpoint is damaged too: the one before counts, or the beginning.
-    newest = max(folder.glob("checkpoints/step_*"))
-    content = (newest / "state.npz").read_bytes()
-    (newest / "state.npz").write_bytes(content[: len(content) // 2])
-    done = tool("pretrain", *flags(text, folder))
-    assert "is damaged" in done.stdout
-    assert (losses(folder) == losses(whole)).all()
-    assert (folder / "model.weights.h5").read_bytes() == (whole / "model.weights.h5").read_bytes()
+    last = log(whole)[-1]
+    assert last.keys() == {"step", "loss", "masked_lm", "learning_rate", "tokens_per_second", "mfu"}
+    # Of a peak that is measured at another moment.
+    assert 0 < last["mfu"] < 2
+    events = [
+        tf.compat.v1.Event.FromString(record.numpy())
+        for path in (whole / "tensorboard").iterdir()
+        for record in tf.data.TFRecordDataset(str(path))
+    ]
+    shown = [
+        (event.step, value.tag, tf.make_ndarray(value.tensor)) for event in events for value in event.summary.value
+    ]
+    assert [float(value) for _, tag, value in shown if tag == "loss"] == pytest.approx(found, rel=1e-6)
+    assert {tag for _, tag, _ in shown} == last.keys() - {"step"} and shown[-1][0] == STEPS
 
 
 def begin(*arguments):
@@ -106,7 +103,12 @@ def test_a_kill_at_any_time_costs_no_step(text, whole, tmp_path, kills):
         process.communicate()
         whiles += bool(list(folder.glob("checkpoints/.step_*")))
     assert whiles
-    tool("pretrain", *flags(text, folder, "--checkpoint_every=1"))
+    # The newest checkpoint is damaged too: the one before counts.
+    newest = max(folder.glob("checkpoints/step_*"))
+    content = (newest / "state.npz").read_bytes()
+    (newest / "state.npz").write_bytes(content[: len(content) // 2])
+    done = tool("pretrain", *flags(text, folder, "--checkpoint_every=1"))
+    assert "is damaged" in done.stdout
     assert (losses(folder) == losses(whole)).all()
     assert (folder / "model.weights.h5").read_bytes() == (whole / "model.weights.h5").read_bytes()
     names = sorted(path.name for path in (folder / "checkpoints").iterdir())
@@ -141,6 +143,58 @@ def test_a_loss_that_is_no_number_leaves_its_batch(text, tmp_path):
     assert [entry["step"] for entry in log(tmp_path / "run")] == list(range(1, step))
     assert arrays["token_ids"].shape == arrays["before/token_ids"].shape == (16, 32)
     assert (arrays["token_ids"] != arrays["before/token_ids"]).any()
+
+
+PHASES = (
+    "steps=6,max_length=16,batch_size=8..24,accumulation=3",
+    "steps=6,max_length=32,batch_size=16,learning_rate=1e-3,warmup_steps=2",
+)
+
+
+def in_phases(text, output, *more):
+    given = [flag for flag in flags(text, output) if not flag.startswith(("--steps", "--set=num_layers", "--max"))]
+    return [*given, "--set=num_layers=1", *(f"--phase={phase}" for phase in PHASES), *more]
+
+
+@pytest.fixture(scope="module")
+def phased(text, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "phased"
+    tool("pretrain", *in_phases(text, folder))
+    return folder
+
+
+def test_phases_have_lengths_batches_and_rates_of_their_own(text, phased):
+    found = log(phased)
+    assert [entry["step"] for entry in found] == list(range(1, 13))
+    # Of the step that comes: a line that falls to nothing in 6 steps; then 2 steps of warm-up and 4 of fall.
+    rates = [*(3e-3 * (1 - np.arange(1, 6) / 6)), 0, 5e-4, *(1e-3 * (1 - np.arange(5) / 4))]
+    np.testing.assert_allclose([entry["learning_rate"] for entry in found], rates, rtol=1e-6, atol=1e-9)
+    assert Encoder.from_preset(str(phased)).max_length == 32
+    # Within the second phase: what is learned after step 8 is the same again.
+    expected = [entry["loss"] for entry in found]
+    for path in (phased / "checkpoints/step_000000012", phased / "config.json"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    done = tool("pretrain", *in_phases(text, phased))
+    assert "Goes on after step 8 of 12." in done.stdout
+    assert [entry["loss"] for entry in log(phased)] == expected
+
+
+@pytest.mark.slow
+def test_a_kill_in_any_phase_costs_no_step(text, phased, tmp_path):
+    folder = tmp_path / "broken"
+    for number in (2, 4, 5, 9):
+        process = begin(*in_phases(text, folder, "--checkpoint_every=1"))
+        wait_for(lambda number=number: (folder / f"checkpoints/step_{number:09}").exists(), process)
+        process.kill()
+        process.communicate()
+    tool("pretrain", *in_phases(text, folder, "--checkpoint_every=1"))
+    assert [entry["loss"] for entry in log(folder)] == [entry["loss"] for entry in log(phased)]
+
+
+def test_blocks_that_are_computed_again_learn_the_same(text, whole, tmp_path):
+    tool("pretrain", *flags(text, tmp_path / "again", "--remat"))
+    # Float32 of losses around 8, after 24 steps of Adam.
+    assert np.abs(losses(tmp_path / "again") - losses(whole)).max() <= 2e-6
 
 
 @pytest.mark.slow
@@ -185,6 +239,7 @@ def test_goes_on_from_a_checkpoint_with_another_objective(text, whole, tmp_path)
         (["--objective=masked_lm,next_sentence"], "has no pairs; prepare it with --form=sentence_pairs"),
         (["--text=nothing/*.txt"], "nothing/*.txt"),
         (["--strategy=multi_worker"], "TF_CONFIG"),
+        (["--phase=steps=4"], "Expected --steps or --phase"),
     ],
 )
 def test_bad_input_is_one_line(text, tmp_path, more, message):
