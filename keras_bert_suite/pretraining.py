@@ -94,8 +94,8 @@ def run(settings, show_progress=iter):
     output.mkdir(parents=True, exist_ok=True)
     folders = [_folder(settings, output, stage, show_progress) for stage in plan]
     folder = folders[0]
-    if len({records.index_of(each)["tokenizer"]["sha256"] for each in folders}) > 1:
-        raise InputError(f"{', '.join(sorted({str(each) for each in folders}))} are of different tokenizers.")
+    if len({records.index_of(each)["tokenizer"]["sha256"] for each in set(folders)}) > 1:
+        raise InputError(f"{', '.join(sorted(map(str, set(folders))))} are of different tokenizers.")
     tokenizer = Tokenizer.from_preset(str(folder / "tokenizer"))
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.dtype)
@@ -187,9 +187,12 @@ def _phases(settings):
 
 
 def _step_flops(model, data, rows):
-    """Floating-point operations of a training step over batches such as these."""
-    shapes = {name: spec.shape for name, spec in data.element_spec.items()}
-    return 3 * flops.forward(model, {name: (rows, *shape[1:]) for name, shape in shapes.items()})
+    """Floating-point operations of a training step over batches such as these; None where they have no one shape."""
+    shapes = {name: (rows, *spec.shape[1:]) for name, spec in data.element_spec.items()}
+    try:
+        return 3 * flops.forward(model, shapes)
+    except ValueError:
+        return None
 
 
 def _folder(settings, output, stage, show_progress):

@@ -65,7 +65,10 @@ class GlobalStep:
         """One update; gives the parts of the loss and, under `loss`, the loss: of the batch of all replicas."""
         context = tf.distribute.get_replica_context()
         totals = context.all_reduce(tf.distribute.ReduceOp.SUM, self.totals(batch))
-        passes = tf.function(self._forward_and_backward, jit_compile=True) if self.xla else self._forward_and_backward
+        passes = self._forward_and_backward
+        if self.xla or self.accumulation > 1:
+            # Traced once for all parts.
+            passes = tf.function(passes, jit_compile=self.xla or None)
         with (
             replica(context.replica_id_in_sync_group) if context.num_replicas_in_sync > 1 else contextlib.nullcontext()
         ):
@@ -185,8 +188,9 @@ def _recomputing(value):
 def recompute(layers):
     """Has a `GlobalStep` keep of these layers their inputs alone, and compute the rest again in the backward pass.
 
-    Chen et al. 2016, https://arxiv.org/abs/1604.06174. Gradients are the same, those behind dropout too. Keras's
-    `RematScope` does not take layers that are called with keywords, and drops other places the second time.
+    Chen et al. 2016, https://arxiv.org/abs/1604.06174. Gradients are the same, those behind dropout too. In Keras 3.15
+    on TensorFlow `RematScope` fails for layers that are called with keywords, and computes others again with other
+    random numbers and without `training`: a dense layer before dropout had gradients of 247 that were off by 124.
 
     Args:
         layers: layers that give one tensor, such as an encoder's blocks.

@@ -92,7 +92,8 @@ class StepLog(keras.callbacks.Callback):
                 self._file.write("".join(json.dumps(entry) + "\n" for entry in good))
                 self._file.flush()
             if self.board is not None:
-                self.board.write(good)
+                with room_for(self.board.folder):
+                    self.board.write(good)
             if now - self._printed > PRINT_SECONDS or self.step >= self.steps:
                 self._printed, last = now, entries[-1]
                 line = f"loss {losses[-1]:.4f}, {last['tokens_per_second']:,} tokens a second"
@@ -118,7 +119,8 @@ class StepLog(keras.callbacks.Callback):
         if self._file is not None:
             self._file.close()
         if self.board is not None:
-            self.board.flush()
+            with room_for(self.board.folder):
+                self.board.flush()
 
 
 def _step(line):
