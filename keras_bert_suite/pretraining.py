@@ -4,14 +4,14 @@ import ast
 import inspect
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_bert_suite import preparation
+from keras_bert_suite import flops, preparation
 from keras_bert_suite.checkpoints import loading, presets, writing
 from keras_bert_suite.data import on_the_fly, records
 from keras_bert_suite.data.masking import Masking
@@ -22,12 +22,22 @@ from keras_bert_suite.layers import NO_LANGUAGE
 from keras_bert_suite.objectives import OBJECTIVES, attach
 from keras_bert_suite.quiet import quiet
 from keras_bert_suite.tokenizers import Tokenizer
-from keras_bert_suite.training import distribution, launcher, optimizers, progress, schedules
+from keras_bert_suite.training import board, distribution, launcher, optimizers, peaks, phases, progress
 
 # Rows of text on the fly that are masked at once.
 MASKED_ROWS = 1024
 # Those that do not change what is learned: a run may go on with others.
-FREE = ("output", "checkpoint_every", "steps_per_execution", "strategy", "replicas", "accumulation", "xla")
+FREE = (
+    "output",
+    "checkpoint_every",
+    "steps_per_execution",
+    "strategy",
+    "replicas",
+    "accumulation",
+    "remat",
+    "xla",
+    "peak_tflops",
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,7 @@ class Settings:
     segments: int
     batch_size: int
     steps: int
+    phase: tuple
     optimizer: str
     learning_rate: float
     weight_decay: float
@@ -55,10 +66,12 @@ class Settings:
     clip_norm: float
     accumulation: int
     steps_per_execution: int
+    remat: bool
     xla: bool
     dtype: str
     strategy: str
     replicas: int
+    peak_tflops: float
     checkpoint_every: int
     seed: int
     output: str
@@ -82,49 +95,64 @@ def run(settings, show_progress=iter):
     with quiet():
         strategy = distribution.strategy_of(settings.strategy, settings.replicas)
         tf.config.list_logical_devices()
-    if settings.batch_size % (strategy.num_replicas_in_sync * settings.accumulation):
-        raise InputError(
-            f"Received batch_size={settings.batch_size}; expected a multiple of {strategy.num_replicas_in_sync} "
-            f"replicas times accumulation={settings.accumulation}."
-        )
+    parts = _phases(settings)
+    plan = phases.stages(parts, strategy.num_replicas_in_sync, settings.steps_per_execution)
+    settings = replace(settings, steps=plan[-1].end, max_length=max(stage.max_length for stage in plan))
     chief = strategy.cluster_resolver is None or strategy.cluster_resolver.task_id in (None, 0)
     output.mkdir(parents=True, exist_ok=True)
-    source, tokenizer = _source(settings, output, show_progress)
+    sources = [_source(settings, output, stage, show_progress) for stage in plan]
+    tokenizer = _one_tokenizer(sources)
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.dtype)
     with strategy.scope():
         encoder = encoder_of(settings, tokenizer)
-        model = attach(_reader(encoder, source), objectives_of(settings))
+        model = attach(_reader(encoder, sources[0]), objectives_of(settings))
         _load_heads(model, encoder, settings)
-        rate = schedules.schedule(
-            settings.schedule, settings.learning_rate, settings.steps, min(settings.warmup_steps, settings.steps)
-        )
         optimizer = optimizers.optimizer(
-            settings.optimizer, rate, weight_decay=settings.weight_decay, clip_norm=settings.clip_norm or None
+            settings.optimizer,
+            phases.learning_rate(parts),
+            weight_decay=settings.weight_decay,
+            clip_norm=settings.clip_norm or None,
         )
         model.compile(optimizer, steps_per_execution=settings.steps_per_execution)
         optimizer.build(model.trainable_variables)
-    model.accumulation, model.xla = settings.accumulation, settings.xla
+    model.xla = settings.xla
+    if settings.remat:
+        distribution.recompute(encoder.blocks)
     kept = {name: value for name, value in asdict(settings).items() if name not in FREE}
     state = progress.Checkpoints(output / "checkpoints", kept, settings.checkpoint_every, settings.steps, chief=chief)
     done = state.restore(model)
     if done:
         print(f"Goes on after step {done} of {settings.steps}.", flush=True)
-    tokens = settings.batch_size * settings.max_length
-    log = progress.StepLog(output / "train.jsonl", done, settings.steps, tokens, chief)
-    if done < settings.steps:
-        if (settings.steps - done) % settings.steps_per_execution:
+
+    def data(done):
+        i, stage = next((i, stage) for i, stage in enumerate(plan) if done < stage.end)
+        of = replace(settings, max_length=stage.max_length, batch_size=stage.batch_size)
+        return batches(of, sources[i], tokenizer, model, done, stage.read + (done - stage.start) * stage.batch_size)
+
+    def batch_of(step):
+        return {name: array.numpy() for name, array in next(iter(data(step - 1))).items()}
+
+    peak = peaks.peak(strategy, settings.dtype, settings.peak_tflops)
+    shown = board.Board(output / "tensorboard") if chief else None
+    log = progress.StepLog(output / "train.jsonl", done, settings.steps, batch_of, peak, shown, chief)
+    for stage in plan:
+        left = stage.end - max(done, stage.start)
+        if left > 0 and left % settings.steps_per_execution:
             raise InputError(
-                f"{settings.steps - done} steps are left; expected a multiple of "
+                f"{left} steps are left{' of a phase' if settings.phase else ''}; expected a multiple of "
                 f"steps_per_execution={settings.steps_per_execution}."
             )
-        model.fit(
-            batches(settings, source, tokenizer, model, done),
-            steps_per_epoch=settings.steps - done,
-            callbacks=[log, state],
-            shuffle=False,
-            verbose=0,
-        )
+    for stage in plan:
+        if done >= stage.end:
+            continue
+        # A step that has other parts is another graph.
+        model.accumulation, model.train_function = stage.accumulation, None
+        found = data(done)
+        log.tokens = stage.batch_size * stage.max_length
+        log.flops = _step_flops(model, found, stage.batch_size) if peak else None
+        model.fit(found, steps_per_epoch=stage.end - done, callbacks=[log, state], shuffle=False, verbose=0)
+        done = stage.end
     if chief:
         _write(model, encoder, tokenizer, output)
     if settings.strategy == "multi_worker":
@@ -147,20 +175,53 @@ def run_workers(settings, show_progress, workers, arguments):
     """
     output = Path(settings.output)
     output.mkdir(parents=True, exist_ok=True)
-    if not settings.data and not settings.on_the_fly:
-        _prepared(settings, output, show_progress)
+    for stage in phases.stages(_phases(settings)):
+        if not settings.on_the_fly:
+            _source(settings, output, stage, show_progress)
     kept = [word for word in arguments if not word.lstrip("-").startswith(("workers=", "strategy="))]
     command = [sys.executable, "-m", "keras_bert_suite.tools.pretrain", *kept, "--strategy=multi_worker"]
     launcher.run(command, workers, output, lambda: sorted((output / "checkpoints").glob("step_*")))
 
 
-def _source(settings, output, show_progress):
-    """What is read, a folder or an `on_the_fly.Text`, and its tokenizer."""
+def _phases(settings):
+    """The phases of a training, dicts; where none is asked for, all steps are one."""
+    if bool(settings.steps) == bool(settings.phase):
+        raise InputError("Expected --steps or --phase, one of them.")
+    names = ("max_length", "batch_size", "accumulation", "data", "warmup_steps", "schedule")
+    given = {name: getattr(settings, name) for name in names}
+    made = [{**given, **phases.parse(text)} for text in settings.phase] or [{**given, "steps": settings.steps}]
+    return [{"learning_rate": settings.learning_rate, **made[0]}, *made[1:]]
+
+
+def _step_flops(model, data, rows):
+    """Floating-point operations of a training step over batches such as these; None where they have no one shape."""
+    shapes = {name: (rows, *spec.shape[1:]) for name, spec in data.element_spec.items()}
+    try:
+        return 3 * flops.forward(model, shapes)
+    except ValueError:
+        return None
+
+
+def _source(settings, output, stage, show_progress):
+    """What a stage reads: a folder of rows, that of the text's made unless it is there, or an `on_the_fly.Text`."""
     if settings.on_the_fly:
+        if settings.phase:
+            raise InputError("--on_the_fly reads rows of one length; expected --steps in place of --phase.")
         tokenizer = Tokenizer.from_preset(_tokenizer_of(settings))
-        return on_the_fly.Text(settings.text, tokenizer, settings.max_length, settings.seed), tokenizer
-    folder = Path(settings.data) if settings.data else _prepared(settings, output, show_progress)
-    return folder, Tokenizer.from_preset(str(folder / "tokenizer"))
+        return on_the_fly.Text(settings.text, tokenizer, settings.max_length, settings.seed)
+    if stage.data:
+        return Path(stage.data)
+    folder = output / f"data_{stage.max_length}" if settings.phase else output / "data"
+    if not (folder / "index.json").exists():
+        asked = preparation.Settings(
+            text=tuple(settings.text),
+            tokenizer=_tokenizer_of(settings),
+            form="full_sentences",
+            max_length=stage.max_length,
+            seed=settings.seed,
+        )
+        preparation.prepare(asked, folder, progress=show_progress)
+    return folder
 
 
 def _tokenizer_of(settings):
@@ -170,19 +231,14 @@ def _tokenizer_of(settings):
     return source
 
 
-def _prepared(settings, output, show_progress):
-    """The folder of the text's rows, made unless it is there."""
-    folder = output / "data"
-    if not (folder / "index.json").exists():
-        asked = preparation.Settings(
-            text=tuple(settings.text),
-            tokenizer=_tokenizer_of(settings),
-            form="full_sentences",
-            max_length=settings.max_length,
-            seed=settings.seed,
-        )
-        preparation.prepare(asked, folder, progress=show_progress)
-    return folder
+def _one_tokenizer(sources):
+    """The tokenizer of what is read, which must be one."""
+    if isinstance(sources[0], on_the_fly.Text):
+        return sources[0].tokenizer
+    folders = sorted(set(map(str, sources)))
+    if len({records.index_of(folder)["tokenizer"]["sha256"] for folder in folders}) > 1:
+        raise InputError(f"{', '.join(folders)} are of different tokenizers.")
+    return Tokenizer.from_preset(str(sources[0] / "tokenizer"))
 
 
 def encoder_of(settings, tokenizer):
@@ -241,6 +297,8 @@ def objectives_of(settings):
         )
     more = {"permutation_lm": {"segments": settings.segments}}
     return [OBJECTIVES[name](**more.get(name, {})) for name in settings.objective]
+
+
 def _index_of(source):
     return source.index if isinstance(source, on_the_fly.Text) else records.index_of(source)
 
@@ -262,7 +320,7 @@ def _value(word):
         return word
 
 
-def batches(settings, source, tokenizer, model, done=0):
+def batches(settings, source, tokenizer, model, done=0, read=0):
     """Endless batches with masks, or with pieces to predict in an order, for `fit`.
 
     Args:
@@ -270,7 +328,8 @@ def batches(settings, source, tokenizer, model, done=0):
         source: a folder that `preparation.prepare` wrote, or an `on_the_fly.Text`.
         tokenizer: its tokenizer.
         model: the `Pretraining`, which says what it reads.
-        done: batches that were read before.
+        done: steps before, on whose number masks depend.
+        read: rows of the folder that were read before.
     """
     index = _index_of(source)
     if index["max_length"] != settings.max_length:
@@ -297,7 +356,7 @@ def batches(settings, source, tokenizer, model, done=0):
         group = max(1, MASKED_ROWS // settings.batch_size)
         found = on_the_fly.read(source, settings.batch_size, done, masked, group)
     else:
-        found = records.read(source, settings.batch_size, settings.seed, done).enumerate(done)
+        found = records.read(source, settings.batch_size, settings.seed, begin=read).enumerate(done)
         found = found.map(masked, num_parallel_calls=2)
     options = tf.data.Options()
     # Each worker takes its part of each batch: all together read what one device reads.
@@ -319,14 +378,15 @@ def _load_heads(model, encoder, settings):
 def _write(model, encoder, tokenizer, output):
     """The encoder's files, with its heads, of which the last one makes the folder one that is read."""
     place = output / ".encoder"
-    encoder.save_preset(place, tokenizer)
     within = {variable.path for variable in encoder.weights}
     kept = [
         variable
         for variable in model.weights
         if variable.path in within or variable.path.split("/")[0] in encoder.architectures
     ]
-    writing.write_h5(((variable.path, np.asarray(variable)) for variable in kept), place / "model.weights.h5")
-    for path in sorted(place.iterdir(), key=lambda path: path.name == "config.json"):
-        os.replace(path, output / path.name)
-    place.rmdir()
+    with progress.room_for(output):
+        encoder.save_preset(place, tokenizer)
+        writing.write_h5(((variable.path, np.asarray(variable)) for variable in kept), place / "model.weights.h5")
+        for path in sorted(place.iterdir(), key=lambda path: path.name == "config.json"):
+            os.replace(path, output / path.name)
+        place.rmdir()

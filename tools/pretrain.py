@@ -10,8 +10,12 @@ With --on_the_fly text is tokenized, packed and masked while it trains, 3 millio
 a folder of rows is written first, which suits text that is larger or read often. --data takes what kbs-prepare_data
 wrote in place of --text; next_sentence and sentence_order need it, with pairs.
 A run that was killed goes on from its last checkpoint when the same command is given again, and ends as an unbroken
-one does. OUTPUT/train.jsonl has a line for each step. With --strategy=mirrored and any --replicas the losses are those
-of one device.
+one does. OUTPUT/train.jsonl has a line for each step, OUTPUT/tensorboard the same for TensorBoard. With
+--strategy=mirrored and any --replicas the losses are those of one device.
+Two phases, as of BERT, or a batch that grows by parts; what a phase does not name is as the flags say:
+
+  --phase=steps=900000,batch_size=256 --phase=steps=100000,max_length=512,batch_size=256
+  --phase=steps=6000,batch_size=768..4608,accumulation=6 --phase=steps=60000,batch_size=4608,accumulation=6
 """
 
 import os
@@ -39,7 +43,8 @@ flags.DEFINE_enum("masking", "token", masking.UNITS, "What is hidden as a whole.
 flags.DEFINE_float("mask_rate", 0.15, "Part of the pieces that are hidden or predicted.", 0, 1)
 flags.DEFINE_integer("segments", 1, "Of permutation_lm: parts of a row, which read those before as memory.", 1)
 flags.DEFINE_integer("batch_size", 32, "Rows of a step, over all devices.", lower_bound=1)
-flags.DEFINE_integer("steps", None, "Steps in all.", lower_bound=1, required=True)
+flags.DEFINE_integer("steps", None, "Steps in all; with --phase they are the sum of its own.", lower_bound=1)
+flags.DEFINE_multi_string("phase", [], "Steps with their own max_length, batch_size and so on, one after another.")
 flags.DEFINE_string("optimizer", "adamw", "adamw bert_adamw stable_adamw lamb albert_lamb sgd.")
 flags.DEFINE_float("learning_rate", 1e-4, "The highest.", 0)
 flags.DEFINE_float("weight_decay", 0.01, "Its rate; biases and norms do not decay.", 0)
@@ -48,11 +53,13 @@ flags.DEFINE_integer("warmup_steps", 0, "Steps in which the rate rises.", 0)
 flags.DEFINE_float("clip_norm", 1.0, "Norm that the gradients of a step are clipped to; 0 for none.", 0)
 flags.DEFINE_integer("accumulation", 1, "Parts in which each device runs its rows.", lower_bound=1)
 flags.DEFINE_integer("steps_per_execution", 1, "Steps that run as one.", lower_bound=1)
+flags.DEFINE_bool("remat", False, "Compute blocks again in the backward pass: less memory, a third more time.")
 flags.DEFINE_bool("xla", False, "Compile the step of each device.")
 flags.DEFINE_enum("dtype", "float32", ["float32", "mixed_bfloat16"], "Keras's policy.")
 flags.DEFINE_enum("strategy", "one_device", ["one_device", "mirrored", "multi_worker", "tpu"], "Of tf.distribute.")
 flags.DEFINE_integer("replicas", None, "Logical devices that mirrored makes of the processors.", 1)
 flags.DEFINE_integer("workers", None, "Processes to start on this machine, with --strategy=multi_worker.", 1)
+flags.DEFINE_float("peak_tflops", None, "TFLOP/s of a device, for the part of it that is used.", 0)
 flags.DEFINE_integer("checkpoint_every", 1000, "Steps between two checkpoints.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Of initialization, order, masks and dropout.")
 flags.DEFINE_string("output", None, "The folder to write.", required=True)
@@ -75,7 +82,7 @@ def main():
     arguments = () if FLAGS.workers is None else (FLAGS.workers, sys.argv[1:])
     run(pretraining.Settings(**settings), command_line.progress, *arguments)
     if "TF_CONFIG" not in os.environ:
-        print(f"{FLAGS.output}: {FLAGS.steps} steps; an encoder with its tokenizer, train.jsonl and checkpoints")
+        print(f"{FLAGS.output}: an encoder with its tokenizer, train.jsonl, tensorboard and checkpoints")
 
 
 def console():

@@ -1,5 +1,6 @@
 """Writes folders: whole or not at all, in our form and in Hugging Face's."""
 
+import io
 import json
 import os
 import shutil
@@ -68,9 +69,12 @@ def write_h5(arrays, path):
     """Writes pairs of a name and an array as a file of one dataset each."""
     import h5py
 
-    with h5py.File(path, "w") as file:
+    # By way of memory: where a disk is full, HDF5 ends the process.
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
         for name, array in arrays:
             file[name] = array
+    Path(path).write_bytes(content.getbuffer())
 
 
 def write_safetensors(arrays, path):

@@ -40,6 +40,7 @@ class Text:
         layout: how the files are to be read, see `data.documents`.
 
     Attributes:
+        tokenizer: as given.
         index: what the index of prepared data says of rows, a dict: `form features languages max_length`.
 
     Raises:
@@ -48,7 +49,7 @@ class Text:
 
     def __init__(self, text, tokenizer, max_length, seed, layout="prose"):
         self._paths = documents.files_of(text)
-        self._tokenizer, self._pieces = tokenizer, Pieces(tokenizer)
+        self.tokenizer, self._pieces = tokenizer, Pieces(tokenizer)
         self._asked, self._seed, self._layout = Asked(max_length), seed, layout
         features = forms.features_of("packed", ())
         self.index = {"form": "packed", "features": features, "languages": [], "max_length": max_length}
@@ -90,12 +91,12 @@ class Text:
         part = np.repeat(np.arange(len(texts)), [len(paragraphs) for paragraphs in texts])
         counts = np.bincount(part, counts, len(texts)).astype("int64")
         corpus = forms.Corpus.of(ids, counts, np.ones(len(texts), "int64"))
-        made = forms.packed(corpus, self._tokenizer, self._asked, random.Random(f"{self._seed} {number}"))
+        made = forms.packed(corpus, self.tokenizer, self._asked, random.Random(f"{self._seed} {number}"))
         lengths = np.diff(made.features["token_ids"][1])
         real = np.arange(self._asked.max_length) < lengths[:, None]
         arrays = {"padding_mask": real.astype("int32")}
         for name, (values, _) in made.features.items():
-            fill = (self._tokenizer.pad_id or 0) if name == "token_ids" else 0
+            fill = (self.tokenizer.pad_id or 0) if name == "token_ids" else 0
             arrays[name] = np.full(real.shape, fill, "int32")
             arrays[name][real] = values
         self._counts[number] = len(lengths)

@@ -112,7 +112,7 @@ def index_of(folder):
     return index
 
 
-def read(folder, batch_size, seed, skip=0, shard=(0, 1), epochs=None):
+def read(folder, batch_size, seed, skip=0, shard=(0, 1), epochs=None, begin=0):
     """Batches of a folder, epoch after epoch, each in an order of its own.
 
     The order depends on `seed` and the epoch alone, and batches run on from one epoch into the next. So a run that
@@ -128,6 +128,7 @@ def read(folder, batch_size, seed, skip=0, shard=(0, 1), epochs=None):
         skip: batches, of this reader, that were read before.
         shard: `(i, n)`, which of how many readers this is.
         epochs: after how many epochs to end, with a last batch that may be smaller; None for never.
+        begin: examples that all readers together had read, in batches of any size, before the first of these batches.
 
     Returns:
         A `tf.data.Dataset` of dicts of int32 `(batch, max_length)`: the features of the index, padded, and
@@ -150,13 +151,12 @@ def read(folder, batch_size, seed, skip=0, shard=(0, 1), epochs=None):
     records = _Records(folder, index)
 
     def batches():
-        batch, order = skip * readers + reader, _Order(len(records), seed)
+        place, order = begin + (skip * readers + reader) * batch_size, _Order(len(records), seed)
         stop = None if epochs is None else epochs * len(records)
-        while stop is None or batch * batch_size < stop:
-            end = (batch + 1) * batch_size
-            places = range(batch * batch_size, end if stop is None else min(end, stop))
-            yield np.array([records[order[place]] for place in places], object)
-            batch += readers
+        while stop is None or place < stop:
+            end = place + batch_size
+            yield np.array([records[order[i]] for i in range(place, end if stop is None else min(end, stop))], object)
+            place += readers * batch_size
 
     max_length, fills = index["max_length"], {"token_ids": index["pad_id"]}
     features = {name: tf.io.RaggedFeature(tf.int64) for name in index["features"]}

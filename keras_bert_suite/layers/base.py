@@ -10,6 +10,7 @@ from keras import ops
 PACKAGE = "keras_bert_suite"
 _WRAPPERS = []
 _REPLICA = contextvars.ContextVar("replica", default=None)
+_SEEDS = contextvars.ContextVar("seeds", default=None)
 
 
 def register(cls):
@@ -101,10 +102,33 @@ def replica(number):
         _REPLICA.reset(token)
 
 
+def repeatable(function):
+    """A function that drops the same places each time that it is run: what is computed again is the same."""
+    drawn = []
+
+    def run(*args, **kwargs):
+        # The first run fills the list, those after it read it.
+        token = _SEEDS.set((drawn, iter(tuple(drawn))))
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _SEEDS.reset(token)
+
+    return run
+
+
 class ReplicaSeeds(keras.random.SeedGenerator):
-    """Seeds that differ by `replica`."""
+    """Seeds that differ by `replica`, and do not where a `repeatable` function is run again."""
 
     def next(self, ordered=True):
+        drawn, known = _SEEDS.get() or ([], iter(()))
+        seed = next(known, None)
+        if seed is None:
+            seed = self._draw(ordered)
+            drawn.append(seed)
+        return seed
+
+    def _draw(self, ordered):
         seed, number = super().next(ordered), _REPLICA.get()
         if number is None:
             return seed

@@ -69,6 +69,9 @@ def _once(command, workers, logs):
         while True:
             codes = [process.poll() for process in running]
             bad = next((code for code in codes if code), None)
+            if bad == BAD_INPUT and None in codes:
+                # All find it at the same time, and the first one says it.
+                _wait(running, 30)
             if bad is not None or None not in codes:
                 return bad or 0
             time.sleep(0.2)
@@ -77,6 +80,12 @@ def _once(command, workers, logs):
             if process.poll() is None:
                 process.kill()
             process.wait()
+
+
+def _wait(running, seconds):
+    stop = time.monotonic() + seconds
+    while time.monotonic() < stop and None in [process.poll() for process in running]:
+        time.sleep(0.2)
 
 
 def _die_with_parent():

@@ -82,6 +82,12 @@ def test_each_epoch_reads_all_in_another_order(folder):
     assert found != sum(numbers(records.read(folder, 4, seed=2, epochs=3)), [])
 
 
+def test_batches_of_another_size_go_on_where_others_ended(folder):
+    whole = numbers(records.read(folder, 1, seed=1).take(40))
+    first, second = records.read(folder, 3, seed=1).take(2), records.read(folder, 5, seed=1, begin=6).take(4)
+    assert sum(numbers(first) + numbers(second), []) == sum(whole[:26], [])
+
+
 @pytest.mark.parametrize("skip", [0, 1, 5, 6, 17])
 def test_resuming_reads_nothing_twice_and_skips_nothing(folder, skip):
     whole = numbers(records.read(folder, 4, seed=1).take(24))

@@ -1,0 +1,44 @@
+"""Counts the floating-point operations of a model's products: of matrices and convolutions, as they are run."""
+
+import math
+
+
+def forward(model, shapes):
+    """Floating-point operations of a forward pass, two for each product that is added to a sum.
+
+    They are those of the graph of these shapes: attention of each kind, a head over chosen places alone, padding like
+    all else. What is not a product of matrices or a convolution (norms, activations, tables, fast Fourier transforms)
+    is left out, as is usual. A training step has three times as many: the backward pass has a product for the
+    gradient of each of the two factors.
+
+    Args:
+        model: a functional model with a dict of inputs, as an encoder.
+        shapes: a dict of the inputs' shapes, the batch among them; more names do not matter.
+
+    Returns:
+        An int. BERT-base has 22.35e9 for a row of 128 ids, 96.6e9 for one of 512.
+
+    Raises:
+        ValueError: a shape within the model does not follow from these.
+    """
+    import tensorflow as tf
+
+    specs = {name: tf.TensorSpec(shapes[name], tensor.dtype) for name, tensor in model.input.items()}
+    graph = tf.function(lambda inputs: model(inputs, training=False)).get_concrete_function(specs).graph
+    return sum(_operations(op) for op in graph.get_operations())
+
+
+def _operations(op):
+    """Those of an operation of a TensorFlow graph."""
+    if op.type not in ("MatMul", "BatchMatMulV2", "Conv2D", "DepthwiseConv2dNative"):
+        return 0
+    made, (first, second) = op.outputs[0].shape, (each.shape for each in op.inputs)
+    if not (made.is_fully_defined() and second.is_fully_defined() and first[1:].is_fully_defined()):
+        raise ValueError(f"{op.name}: the shapes {first}, {second} and {made} are not known; expected whole ones.")
+    if op.type.endswith(("MatMul", "MatMulV2")):
+        turned = op.get_attr("transpose_b" if op.type == "MatMul" else "adj_y")
+        each = second[-1 if turned else -2]
+    else:
+        # (height, width, features of a group, ...)
+        each = math.prod(second[: 3 if op.type == "Conv2D" else 2])
+    return 2 * made.num_elements() * each
