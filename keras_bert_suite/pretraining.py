@@ -15,7 +15,7 @@ from keras_bert_suite.data import records
 from keras_bert_suite.data.masking import Masking
 from keras_bert_suite.encoders import FAMILIES, Encoder
 from keras_bert_suite.errors import InputError
-from keras_bert_suite.objectives import OBJECTIVES, attach
+from keras_bert_suite.objectives import OBJECTIVES, Generator, ReplacedToken, attach, generator_of
 from keras_bert_suite.quiet import quiet
 from keras_bert_suite.tokenizers import Tokenizer
 from keras_bert_suite.training import distribution, launcher, optimizers, progress, schedules
@@ -31,6 +31,10 @@ class Settings:
     encoder: str
     set: tuple
     objective: tuple
+    generator: str
+    generator_width: float
+    generator_depth: float
+    generator_tables: str
     text: tuple
     data: str
     tokenizer: str
@@ -87,7 +91,7 @@ def run(settings, show_progress=iter):
     keras.config.set_dtype_policy(settings.dtype)
     with strategy.scope():
         encoder = encoder_of(settings, tokenizer)
-        model = attach(encoder, [OBJECTIVES[name]() for name in settings.objective])
+        model = attach(encoder, objectives_of(settings, encoder))
         rate = schedules.schedule(
             settings.schedule, settings.learning_rate, settings.steps, min(settings.warmup_steps, settings.steps)
         )
@@ -118,7 +122,7 @@ def run(settings, show_progress=iter):
             verbose=0,
         )
     if chief:
-        _write(encoder, tokenizer, output)
+        _write(model, tokenizer, output)
     if settings.strategy == "multi_worker":
         # The others wait until it is written: one that ends before takes the first one with it.
         strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: tf.constant(1.0)), axis=None)
@@ -197,6 +201,35 @@ def encoder_of(settings, tokenizer):
     return encoder
 
 
+def objectives_of(settings, encoder):
+    """The objectives, with a generator where one is asked for.
+
+    Args:
+        settings: the `Settings`, of which `objective` and those of the generator count.
+        encoder: the encoder that learns.
+
+    Raises:
+        InputError: they do not go together.
+    """
+    given = {name: value for name, value in asdict(settings).items() if name.startswith("generator")}
+    given = {name: value for name, value in given.items() if value is not None}
+    if "replaced_token" not in settings.objective:
+        if given:
+            raise InputError(f"Received {', '.join(given)}; a generator is of objective=replaced_token.")
+        return [OBJECTIVES[name]() for name in settings.objective]
+    if len(settings.objective) > 1:
+        raise InputError(
+            f"Received objective={','.join(settings.objective)}; expected replaced_token alone, whose encoder reads "
+            "other pieces than that of the rest."
+        )
+    sizes = {name: given[f"generator_{name}"] for name in ("width", "depth") if f"generator_{name}" in given}
+    if settings.generator and sizes:
+        raise InputError(f"Received generator={settings.generator} and its {', '.join(sizes)}; expected one of them.")
+    tables = given.get("generator_tables", "tied")
+    generator = generator_of(encoder, tied=tables == "tied", preset=settings.generator, **sizes)
+    return [ReplacedToken(generator, disentangled=tables == "gdes")]
+
+
 def _value(word):
     try:
         return ast.literal_eval(word)
@@ -226,7 +259,8 @@ def batches(settings, folder, tokenizer, model, done=0):
     if "label" not in index["features"] and {"next_sentence", "sentence_order"} & set(settings.objective):
         raise InputError(f"{folder} has no pairs; prepare it with --form=sentence_pairs or sentence_order.")
     predictions = max(1, round(settings.max_length * settings.mask_rate))
-    masking = Masking(tokenizer, settings.masking, settings.mask_rate, predictions)
+    asked = {name: value for each in model.objectives for name, value in each.masking.items()}
+    masking = Masking(tokenizer, settings.masking, settings.mask_rate, predictions, **asked)
 
     def masked(number, batch):
         if "segment_ids" in model.input and "segment_ids" not in batch:
@@ -240,10 +274,13 @@ def batches(settings, folder, tokenizer, model, done=0):
     return found.map(masked, num_parallel_calls=2).prefetch(4).with_options(options)
 
 
-def _write(encoder, tokenizer, output):
-    """The encoder's files, of which the last one makes the folder one that is read."""
+def _write(model, tokenizer, output):
+    """The encoder's files, of which the last one makes the folder one that is read, and a generator in a folder."""
+    for each in model.objectives:
+        if isinstance(each, Generator):
+            each.generator.save_preset(output / "generator", tokenizer)
     place = output / ".encoder"
-    encoder.save_preset(place, tokenizer)
+    model.trained().save_preset(place, tokenizer)
     for path in sorted(place.iterdir(), key=lambda path: path.name == "config.json"):
         os.replace(path, output / path.name)
     place.rmdir()

@@ -11,17 +11,27 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_bert_suite import Albert, Bert
-from keras_bert_suite.objectives import MaskedLM, NextSentence, SentenceOrder, SpanBoundary, attach
+from keras_bert_suite import Albert, Bert, Deberta, Electra
+from keras_bert_suite.objectives import (
+    MaskedLM,
+    NextSentence,
+    ReplacedToken,
+    SentenceOrder,
+    SpanBoundary,
+    attach,
+    generator_of,
+)
 from keras_bert_suite.training.distribution import strategy_of
 from keras_bert_suite.training.optimizers import optimizer
 
 VOCABULARY, TIME, BATCH, PREDICTIONS, STEPS = 50, 12, 16, 3, 20
 SMALL = {"vocab_size": VOCABULARY, "dim": 16, "num_layers": 2, "num_heads": 2, "feed_forward_dim": 32}
 OBJECTIVES = {
-    "bert": (Bert, lambda: [MaskedLM(), NextSentence()]),
-    "albert": (Albert, lambda: [MaskedLM(), SentenceOrder()]),
-    "spanbert": (Bert, lambda: [MaskedLM(), SpanBoundary()]),
+    "bert": (Bert, lambda encoder: [MaskedLM(), NextSentence()]),
+    "albert": (Albert, lambda encoder: [MaskedLM(), SentenceOrder()]),
+    "spanbert": (Bert, lambda encoder: [MaskedLM(), SpanBoundary()]),
+    "electra": (Electra, lambda encoder: [ReplacedToken(generator_of(encoder, 0.5))]),
+    "deberta": (Deberta, lambda encoder: [ReplacedToken(generator_of(encoder, 1.0, 0.5, False), disentangled=True)]),
 }
 RATES = {"sgd": 0.1, "adamw": 1e-3, "lamb": 1e-2}
 
@@ -49,6 +59,8 @@ def data():
         "masked_ids": random.integers(0, VOCABULARY, (rows, PREDICTIONS)),
         "label": random.integers(0, 2, rows),
     }
+    draws = random.integers(0, 2**24, (rows, PREDICTIONS, 3))
+    arrays["masked_draws"] = np.where(uneven[..., None], draws, -1)
     arrays = {name: array.astype("int32") for name, array in arrays.items()}
     return tf.data.Dataset.from_tensor_slices({**arrays, "masked_weights": uneven.astype("float32")})
 
@@ -60,7 +72,8 @@ def train(
     keras.config.set_dtype_policy(dtype)
     family, made = OBJECTIVES[objectives]
     with strategy.scope():
-        model = attach(family(**SMALL, max_length=TIME, dropout=0.0, attention_dropout=0.0), made())
+        encoder = family(**SMALL, max_length=TIME, dropout=0.0, attention_dropout=0.0)
+        model = attach(encoder, made(encoder))
         model.compile(optimizer(name, RATES[name], clip_norm=clip_norm), steps_per_execution=steps_per_execution)
     model.accumulation, model.xla, kept = accumulation, xla, Losses()
     batches = data().batch(BATCH, drop_remainder=True)
