@@ -8,18 +8,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_bert_suite import flops, preparation
-from keras_bert_suite.checkpoints import loading, presets, writing
+from keras_bert_suite.checkpoints import loading, presets
 from keras_bert_suite.data import on_the_fly, records
 from keras_bert_suite.data.masking import Masking
 from keras_bert_suite.data.permutation import Permutation
 from keras_bert_suite.encoders import FAMILIES, Encoder
+from keras_bert_suite.encoders.encoder import family_of
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.layers import NO_LANGUAGE
-from keras_bert_suite.objectives import OBJECTIVES, attach
+from keras_bert_suite.objectives import OBJECTIVES, Generator, ReplacedToken, attach, generator_of
 from keras_bert_suite.quiet import quiet
 from keras_bert_suite.tokenizers import Tokenizer
 from keras_bert_suite.training import board, distribution, launcher, optimizers, peaks, phases, progress
@@ -47,6 +47,10 @@ class Settings:
     encoder: str
     set: tuple
     objective: tuple
+    generator: str
+    generator_width: float
+    generator_depth: float
+    generator_tables: str
     text: tuple
     data: str
     on_the_fly: bool
@@ -106,8 +110,8 @@ def run(settings, show_progress=iter):
     keras.config.set_dtype_policy(settings.dtype)
     with strategy.scope():
         encoder = encoder_of(settings, tokenizer)
-        model = attach(_reader(encoder, sources[0]), objectives_of(settings))
-        _load_heads(model, encoder, settings)
+        model = attach(_reader(encoder, sources[0]), objectives_of(settings, encoder))
+        _load_heads(model, settings)
         optimizer = optimizers.optimizer(
             settings.optimizer,
             phases.learning_rate(parts),
@@ -154,7 +158,7 @@ def run(settings, show_progress=iter):
         model.fit(found, steps_per_epoch=stage.end - done, callbacks=[log, state], shuffle=False, verbose=0)
         done = stage.end
     if chief:
-        _write(model, encoder, tokenizer, output)
+        _write(model, tokenizer, output)
     if settings.strategy == "multi_worker":
         # The others wait until it is written: one that ends before takes the first one with it.
         strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: tf.constant(1.0)), axis=None)
@@ -274,29 +278,49 @@ def encoder_of(settings, tokenizer):
     return encoder
 
 
-def objectives_of(settings):
+def objectives_of(settings, encoder):
     """What is learned.
 
     Args:
-        settings: the `Settings`, of which `objective`, `segments` and `max_length` count.
+        settings: the `Settings`, of which `objective`, `segments`, `max_length` and those of the generator count.
+        encoder: the encoder that learns.
 
     Raises:
-        InputError: objectives do not go together, or with the segments.
+        InputError: objectives do not go together, or not with the other settings.
     """
-    permuted = "permutation_lm" in settings.objective
-    if permuted and len(settings.objective) > 1 or settings.segments > 1 and not permuted:
+    asked = set(settings.objective)
+    alone = asked & {"permutation_lm", "replaced_token"}
+    if alone and len(asked) > 1:
         raise InputError(
-            f"Received objective={','.join(settings.objective)}, segments={settings.segments}; permutation_lm is "
-            "learned alone, and segments are its."
+            f"Received objective={','.join(settings.objective)}; expected {min(alone)} alone, as its encoder reads "
+            "other things than that of the rest."
         )
-    if {"masked_lm", "enhanced_masked_lm"} <= set(settings.objective):
+    if settings.segments > 1 and "permutation_lm" not in asked:
+        raise InputError(f"Received segments={settings.segments}; they are of objective=permutation_lm.")
+    if {"masked_lm", "enhanced_masked_lm"} <= asked:
         raise InputError("enhanced_masked_lm is masked_lm by another decoder; expected one of them.")
     if settings.max_length % settings.segments:
         raise InputError(
             f"Received max_length={settings.max_length}; expected a multiple of segments={settings.segments}."
         )
+    given = {name: value for name, value in asdict(settings).items() if name.startswith("generator")}
+    given = {name: value for name, value in given.items() if value is not None}
+    if "replaced_token" in asked:
+        return [_replaced_token(given, encoder)]
+    if given:
+        raise InputError(f"Received {', '.join(given)}; a generator is of objective=replaced_token.")
     more = {"permutation_lm": {"segments": settings.segments}}
     return [OBJECTIVES[name](**more.get(name, {})) for name in settings.objective]
+
+
+def _replaced_token(given, encoder):
+    """Replaced-token detection with a generator as it was asked for."""
+    sizes = {name: given[f"generator_{name}"] for name in ("width", "depth") if f"generator_{name}" in given}
+    preset, tables = given.get("generator"), given.get("generator_tables", "tied")
+    if preset and sizes:
+        raise InputError(f"Received generator={preset} and its {', '.join(sizes)}; expected one of them.")
+    generator = generator_of(encoder, tied=tables == "tied", preset=preset, **sizes)
+    return ReplacedToken(generator, disentangled=tables == "gdes")
 
 
 def _index_of(source):
@@ -342,9 +366,9 @@ def batches(settings, source, tokenizer, model, done=0, read=0):
         predictions = settings.segments * max(1, round(settings.max_length * settings.mask_rate / settings.segments))
         hide = Permutation(tokenizer, settings.mask_rate, predictions, settings.segments)
     else:
-        hide = Masking(
-            tokenizer, settings.masking, settings.mask_rate, max(1, round(settings.max_length * settings.mask_rate))
-        )
+        predictions = max(1, round(settings.max_length * settings.mask_rate))
+        asked = {name: value for each in model.objectives for name, value in each.masking.items()}
+        hide = Masking(tokenizer, settings.masking, settings.mask_rate, predictions, **asked)
 
     def masked(number, batch):
         for name, value in (("segment_ids", 0), ("language_ids", NO_LANGUAGE)):
@@ -364,29 +388,35 @@ def batches(settings, source, tokenizer, model, done=0, read=0):
     return found.prefetch(4).with_options(options)
 
 
-def _load_heads(model, encoder, settings):
+def _load_heads(model, settings):
     """Heads of objectives that the checkpoint has go on with it: a new one would first undo what the encoder knows."""
     if settings.encoder in {family.__name__ for family in FAMILIES.values()}:
         return
     source = presets.open_source(settings.encoder)
-    filled = loading.load_heads(model, source, type(encoder))
+    filled = loading.load_heads(model, source, family_of(source))
     new = [each.name for each in model.objectives if each.name not in filled]
     if new:
         print(f"{source} has no head of {', '.join(new)}; it is new.", flush=True)
 
 
-def _write(model, encoder, tokenizer, output):
-    """The encoder's files, with its heads, of which the last one makes the folder one that is read."""
-    place = output / ".encoder"
-    within = {variable.path for variable in encoder.weights}
-    kept = [
-        variable
-        for variable in model.weights
-        if variable.path in within or variable.path.split("/")[0] in encoder.architectures
-    ]
+def _write(model, tokenizer, output):
+    """The encoder's files, of which the last one makes the folder one that is read, and a generator in a folder."""
+    place, encoder, heads = output / ".encoder", model.trained(), _heads(model)
     with progress.room_for(output):
-        encoder.save_preset(place, tokenizer)
-        writing.write_h5(((variable.path, np.asarray(variable)) for variable in kept), place / "model.weights.h5")
+        for each in model.objectives:
+            if isinstance(each, Generator):
+                each.generator.save_preset(output / "generator", tokenizer, heads=heads.pop("masked_lm"))
+        encoder.save_preset(place, tokenizer, heads=[variable for head in heads.values() for variable in head])
         for path in sorted(place.iterdir(), key=lambda path: path.name == "config.json"):
             os.replace(path, output / path.name)
         place.rmdir()
+
+
+def _heads(model):
+    """The variables of the heads that the encoder's family names, by the names of the heads."""
+    heads = {}
+    for variable in model.weights:
+        name = variable.path.split("/")[0]
+        if name in model.encoder.architectures:
+            heads.setdefault(name, []).append(variable)
+    return heads

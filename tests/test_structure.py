@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "checkpoints": {"safetensors", "checkpoints", "errors"},
     "encoders": {"keras", "layers", "checkpoints", "encoders", "errors"},
     "heads": {"keras", "layers", "errors"},
-    "objectives": {"keras", "heads", "layers", "training", "objectives", "errors"},
+    "objectives": {"keras", "encoders", "heads", "layers", "training", "objectives", "errors"},
     "pretraining": {
         "keras",
         "tensorflow",

@@ -5,10 +5,13 @@ r"""Trains an encoder on text alone, from nothing or from a checkpoint, and writ
   {tool} --encoder=ENCODER --text=abstracts.txt --steps=2000 --learning_rate=5e-5 --output=runs/domain
   {tool} --encoder=XLNet --text='books/*.txt' --tokenizer=vocabulary --objective=permutation_lm --mask_rate=0.1667 \
       --max_length=512 --segments=2 --steps=10000 --output=runs/xlnet
+  {tool} --encoder=Electra --set=embedding_dim=128 --objective=replaced_token --generator_width=0.25 \
+      --text='books/*.txt' --tokenizer=vocabulary --learning_rate=5e-4 --steps=10000 --output=runs/electra
 
 With --on_the_fly text is tokenized, packed and masked while it trains, 3 million tokens a second on one core; else
 a folder of rows is written first, which suits text that is larger or read often. --data takes what kbs-prepare_data
 wrote in place of --text; next_sentence and sentence_order need it, with pairs.
+replaced_token writes its generator too, as OUTPUT/generator, for --encoder=OUTPUT --generator=OUTPUT/generator.
 A run that was killed goes on from its last checkpoint when the same command is given again, and ends as an unbroken
 one does. OUTPUT/train.jsonl has a line for each step, OUTPUT/tensorboard the same for TensorBoard. With
 --strategy=mirrored and any --replicas the losses are those of one device.
@@ -27,13 +30,15 @@ from keras_bert_suite import InputError, quiet
 from keras_bert_suite.data import masking
 from keras_bert_suite.tools import command_line
 
-OBJECTIVES = (
-    "masked_lm", "enhanced_masked_lm", "permutation_lm", "next_sentence", "sentence_order", "span_boundary"
-)  # fmt: skip
+OBJECTIVES = "masked_lm enhanced_masked_lm next_sentence sentence_order span_boundary permutation_lm replaced_token"
 FLAGS = flags.FLAGS
 flags.DEFINE_string("encoder", None, "A family, as Bert; a folder with a checkpoint; or a preset.", required=True)
 flags.DEFINE_multi_string("set", [], "An argument of the encoder, as dim=256.")
-flags.DEFINE_list("objective", ["masked_lm"], f"What is learned, of {', '.join(OBJECTIVES)}.")
+flags.DEFINE_list("objective", ["masked_lm"], f"What is learned, of {OBJECTIVES}.")
+flags.DEFINE_string("generator", None, "Of replaced_token: a folder with one, to go on with.")
+flags.DEFINE_float("generator_width", None, "Width of a new one in parts of the encoder's. Default: 0.25.", 0, 1)
+flags.DEFINE_float("generator_depth", None, "Its number of blocks, likewise. Default: 1.", 0, 1)
+flags.DEFINE_enum("generator_tables", None, ["tied", "gdes", "separate"], "As those of the encoder. Default: tied.")
 flags.DEFINE_multi_string("text", [], "Text files, a path or a pattern; may be given several times.")
 flags.DEFINE_string("data", None, "A folder that kbs-prepare_data wrote, in place of --text.")
 flags.DEFINE_bool("on_the_fly", False, "Read --text while training, as packed rows; write no folder of rows.")
@@ -70,8 +75,8 @@ def main():
         raise InputError("Expected --text or --data, one of them.")
     if FLAGS.on_the_fly and FLAGS.data:
         raise InputError("--on_the_fly reads --text; --data is prepared already.")
-    if set(FLAGS.objective) - set(OBJECTIVES):
-        raise InputError(f"--objective={','.join(FLAGS.objective)}; expected of {', '.join(OBJECTIVES)}.")
+    if set(FLAGS.objective) - set(OBJECTIVES.split()):
+        raise InputError(f"--objective={','.join(FLAGS.objective)}; expected of {', '.join(OBJECTIVES.split())}.")
     # Of each all-reduce that tf.distribute traces there is a line at the level below.
     logging.set_verbosity(logging.WARNING)
     with quiet.quiet():

@@ -60,9 +60,9 @@ def encoder_config(encoder):
     return {"format": "keras_bert_suite", "version": 1, "family": type(encoder).__name__, "arguments": config}
 
 
-def write_weights(model, path):
+def write_weights(variables, path):
     """Writes `model.weights.h5`: one dataset a variable, under its path."""
-    write_h5(((variable.path, np.asarray(variable)) for variable in model.weights), path)
+    write_h5(((variable.path, np.asarray(variable)) for variable in variables), path)
 
 
 def write_h5(arrays, path):

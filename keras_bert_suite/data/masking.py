@@ -32,12 +32,15 @@ class Masking:
         mask: part of the chosen pieces in whose place the mask stands.
         random: part in whose place a piece stands that is drawn from the whole vocabulary. The rest stay.
         by_unit: whether all pieces of a chosen unit share the draw of these parts (SpanBERT), or each has its own.
+        draws: random numbers to add for each chosen piece, for what is drawn in its place while a model runs.
 
     Raises:
         InputError: there is no such unit, or a number is out of reach, or the vocabulary has no mask.
     """
 
-    def __init__(self, tokenizer, unit="token", rate=0.15, predictions=20, mask=0.8, random=0.1, by_unit=None):
+    def __init__(
+        self, tokenizer, unit="token", rate=0.15, predictions=20, mask=0.8, random=0.1, by_unit=None, draws=0
+    ):
         if unit not in UNITS:
             raise InputError(f"Received unit={unit!r}; expected one of {', '.join(UNITS)}.")
         if not 0 < rate < 1 or predictions < 1 or min(mask, random) < 0 or mask + random > 1 + 1e-9:
@@ -48,7 +51,7 @@ class Masking:
         if tokenizer.mask_id is None:
             raise InputError("The vocabulary has no piece for masks.")
         self.unit, self.rate, self.predictions, self.mask, self.random = unit, rate, predictions, mask, random
-        self.by_unit = unit == "span" if by_unit is None else by_unit
+        self.by_unit, self.draws = unit == "span" if by_unit is None else by_unit, draws
         self.mask_id, self.vocab_size = tokenizer.mask_id, tokenizer.vocab_size
         self.special, self.goes_on = special(tokenizer), goes_on(tokenizer)
 
@@ -62,8 +65,9 @@ class Masking:
         Returns:
             The batch with masks in `token_ids`, and beside what it had: `masked_positions` and `masked_ids` int32,
             `masked_weights` float32, all `(batch, predictions)`, in the order of the row; for spans `masked_starts`
-            and `masked_ends` too, the places before and after the span that the piece is of. Beyond the chosen
-            pieces weights are 0.
+            and `masked_ends` too, the places before and after the span that the piece is of; with `draws`
+            `masked_draws`, int32 of 24 random bits, `(batch, predictions, draws)`. Beyond the chosen pieces weights
+            are 0 and draws -1.
         """
         import tensorflow as tf
 
@@ -79,6 +83,8 @@ class Masking:
         batch = {**batch, **dict(zip(names, chosen_places(tf, ids, chosen, self.predictions), strict=True))}
         if self.unit == "span":
             batch |= _edges(tf, chosen, units, batch["masked_positions"])
+        if self.draws:
+            batch["masked_draws"] = self._draws(tf, batch["masked_weights"], seed)
         return {**batch, "token_ids": self._replaced(tf, ids, chosen, units, seeds[2:])}
 
     def _units(self, tf, ids, free, seed):
@@ -131,6 +137,12 @@ class Masking:
         random = tf.random.stateless_uniform(tf.shape(ids), seeds[1], maxval=self.vocab_size, dtype=tf.int32)
         hidden = tf.where(drawn < self.mask, self.mask_id, tf.where(drawn < self.mask + self.random, random, ids))
         return tf.where(chosen, hidden, ids)
+
+    def _draws(self, tf, weights, seed):
+        # Of a seed of their own, so that the masks are those of the same seed without them.
+        seed, shape = tf.random.experimental.stateless_fold_in(seed, 1), (*tf.unstack(tf.shape(weights)), self.draws)
+        drawn = tf.random.stateless_uniform(shape, seed, 0, 2**24, tf.int32)
+        return tf.where(weights[..., None] > 0, tf.ensure_shape(drawn, [None, self.predictions, self.draws]), -1)
 
 
 def special(tokenizer):

@@ -179,7 +179,7 @@ class Encoder(keras.Model):
             loading.load(encoder, source, family, missing=missing)
         return encoder
 
-    def save_preset(self, folder, tokenizer=None, format="keras_bert_suite"):
+    def save_preset(self, folder, tokenizer=None, format="keras_bert_suite", heads=()):
         """Writes the encoder as a folder that `from_preset` reads.
 
         Args:
@@ -187,6 +187,7 @@ class Encoder(keras.Model):
             tokenizer: a `Tokenizer` whose files are written beside, or None.
             format: `"keras_bert_suite"` (`config.json`, `model.weights.h5`) or `"huggingface"` (`config.json`,
                 `model.safetensors`, which transformers loads).
+            heads: variables of heads over it, which are written with it in the former format, for `load_model`.
         """
         if format not in ("keras_bert_suite", "huggingface"):
             raise InputError(f'Received format={format!r}; expected "keras_bert_suite" or "huggingface".')
@@ -196,7 +197,7 @@ class Encoder(keras.Model):
             else:
                 config = writing.encoder_config(self)
                 (temporary / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-                writing.write_weights(self, temporary / "model.weights.h5")
+                writing.write_weights([*self.weights, *heads], temporary / "model.weights.h5")
             if tokenizer is not None:
                 tokenizer.save(temporary)
 

@@ -1,5 +1,7 @@
 """What a self-supervised objective is, and `attach`, which joins any number of them to an encoder."""
 
+import functools
+
 import keras
 from keras import ops
 
@@ -23,16 +25,19 @@ class Objective:
         name: of its output and its loss.
         inputs: what it adds to the encoder's inputs, integers: name to shape without the batch.
         weight: of its loss in the sum.
+        before: objectives that it brings with it, whose outputs it reads.
+        masking: arguments of `data.masking.Masking` with which what it reads is made.
     """
 
-    name, inputs, weight = None, {}, 1.0
+    name, inputs, weight, before, masking = None, {}, 1.0, (), {}
 
     def build(self, encoder, inputs):
         """The output.
 
         Args:
             encoder: the encoder.
-            inputs: a dict of `keras.KerasTensor`: the encoder's inputs and all objectives' own.
+            inputs: a dict of `keras.KerasTensor`: the encoder's inputs, all objectives' own, and what the objectives
+                before gave, under their names.
         """
         raise NotImplementedError
 
@@ -48,6 +53,10 @@ class Objective:
     def weights(self, batch):
         """The weight of each prediction, of the shape of `losses`; it follows from the batch alone."""
         raise NotImplementedError
+
+    def trained(self, encoder):
+        """The encoder as it is to be kept; another one where training holds its weights in parts."""
+        return encoder
 
 
 @register
@@ -86,6 +95,10 @@ class Pretraining(GlobalStep, keras.Model):
         """The loss: the weighted sum of its parts."""
         return sum(each.weight * parts[each.name] for each in self.objectives)
 
+    def trained(self):
+        """The encoder as it is to be kept: saved, fine-tuned, exported."""
+        return functools.reduce(lambda encoder, each: each.trained(encoder), self.objectives, self.encoder)
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """What Keras's own step asks for, where it is right: `x` has the model's inputs, `y` what else a batch has."""
         batch = {**x, **(y or {})}
@@ -103,11 +116,12 @@ def attach(encoder, objectives):
         objectives: a list of `Objective`, each of another name.
 
     Returns:
-        A `Pretraining`; its outputs stand under the names of the objectives.
+        A `Pretraining`; its outputs stand under the names of the objectives, those that others bring among them.
 
     Raises:
         InputError: there is none, or two have a name.
     """
+    objectives = [part for each in objectives for part in (*each.before, each)]
     names = [each.name for each in objectives]
     if not names or len(set(names)) < len(names):
         raise InputError(f"Received the objectives {', '.join(names) or 'none'}; expected one or more, each once.")
@@ -115,5 +129,7 @@ def attach(encoder, objectives):
     for each in objectives:
         for name, shape in each.inputs.items():
             inputs.setdefault(name, keras.Input(shape, dtype="int32", name=name))
-    outputs = {each.name: each.build(encoder, inputs) for each in objectives}
+    outputs = {}
+    for each in objectives:
+        outputs[each.name] = each.build(encoder, {**inputs, **outputs})
     return Pretraining(inputs, outputs, encoder, objectives)

@@ -212,7 +212,7 @@ def save(trained, folder, card):
             "max_length": trained.max_length,
         }
         (temporary / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False) + "\n")
-        writing.write_weights(trained.model, temporary / "model.weights.h5")
+        writing.write_weights(trained.model.weights, temporary / "model.weights.h5")
         trained.tokenizer.save(temporary)
         (temporary / "metrics.json").write_text(json.dumps(trained.figures, indent=1) + "\n")
         lines = [json.dumps(Input(*item)._asdict()) for item in trained.examples]

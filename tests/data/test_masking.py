@@ -125,3 +125,15 @@ def test_other_parts(tokenizer, batch):
 def test_bad_settings(tokenizer, settings, message):
     with pytest.raises(InputError, match=message):
         Masking(tokenizer, **settings)
+
+
+def test_draws_come_with_what_is_hidden_and_change_no_mask(tokenizer, batch):
+    before, after = masked(tokenizer, batch), masked(tokenizer, batch, draws=3)
+    draws, hidden = after.pop("masked_draws"), after["masked_weights"] > 0
+    assert draws.shape == (ROWS, PREDICTIONS, 3) and (draws[~hidden] == -1).all()
+    assert all((before[name] == after[name]).all() for name in before)
+    parts, number = draws[hidden] / 2**24, hidden.sum()
+    # Even from 0 to 1, by the standard error of a mean of such numbers, and apart for each.
+    assert (abs(parts.mean(0) - 0.5) < 3 * np.sqrt(1 / 12 / number)).all() and 0 <= parts.min() < parts.max() < 1
+    assert (abs(np.corrcoef(parts.T) - np.eye(3)) < 4 / np.sqrt(number)).all()
+    assert (masked(tokenizer, batch, draws=3)["masked_draws"] == draws).all()

@@ -28,13 +28,16 @@ def run(cases):
 
 def test_a_step_equals_that_of_one_device():
     more = {**MORE["all"], "accumulation": 2}
-    cases = {"bert adamw all": {"objectives": "bert", "optimizer": "adamw", "more": more}}
+    cases = {
+        f"{objectives} adamw all": {"objectives": objectives, "optimizer": "adamw", "more": more}
+        for objectives in ("bert", "electra")
+    }
     for case, found in run(cases).items():
         assert found["loss"] <= BOUND and found["weights"] <= BOUND, (case, found)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objectives", ["bert", "albert", "spanbert"])
+@pytest.mark.parametrize("objectives", ["bert", "albert", "spanbert", "electra", "deberta"])
 def test_every_step_equals_that_of_one_device(objectives):
     cases = {
         f"{objectives} {optimizer} {name}": {"objectives": objectives, "optimizer": optimizer, "more": more}

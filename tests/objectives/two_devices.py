@@ -11,16 +11,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_bert_suite import Albert, Bert
+from keras_bert_suite import Albert, Bert, Electra
 from keras_bert_suite.encoders import Deberta, XLNet
 from keras_bert_suite.objectives import (
     EnhancedMaskedLM,
     MaskedLM,
     NextSentence,
     PermutationLM,
+    ReplacedToken,
     SentenceOrder,
     SpanBoundary,
     attach,
+    generator_of,
 )
 from keras_bert_suite.training.distribution import strategy_of
 from keras_bert_suite.training.optimizers import optimizer
@@ -28,15 +30,17 @@ from keras_bert_suite.training.optimizers import optimizer
 VOCABULARY, TIME, BATCH, PREDICTIONS, STEPS = 50, 12, 16, 3, 20
 SMALL = {"vocab_size": VOCABULARY, "dim": 16, "num_layers": 2, "num_heads": 2, "feed_forward_dim": 32}
 OBJECTIVES = {
-    "bert": (Bert, lambda: [MaskedLM(), NextSentence()]),
-    "albert": (Albert, lambda: [MaskedLM(), SentenceOrder()]),
-    "spanbert": (Bert, lambda: [MaskedLM(), SpanBoundary()]),
-    "deberta": (Deberta, lambda: [EnhancedMaskedLM()]),
-    "xlnet": (XLNet, lambda: [PermutationLM(segments=2)]),
-    "packed": (Bert, lambda: [MaskedLM()]),
+    "bert": (Bert, lambda encoder: [MaskedLM(), NextSentence()]),
+    "albert": (Albert, lambda encoder: [MaskedLM(), SentenceOrder()]),
+    "spanbert": (Bert, lambda encoder: [MaskedLM(), SpanBoundary()]),
+    "deberta": (Deberta, lambda encoder: [EnhancedMaskedLM()]),
+    "xlnet": (XLNet, lambda encoder: [PermutationLM(segments=2)]),
+    "packed": (Bert, lambda encoder: [MaskedLM()]),
+    "electra": (Electra, lambda encoder: [ReplacedToken(generator_of(encoder, 0.5))]),
+    "gdes": (Deberta, lambda encoder: [ReplacedToken(generator_of(encoder, 1.0, 0.5, False), disentangled=True)]),
 }
 USUAL = {"max_length": TIME, "attention_dropout": 0.0}
-MORE = {Bert: USUAL, Albert: USUAL, Deberta: {**USUAL, "embedding_dim": 16}, XLNet: {}}
+MORE = {Bert: USUAL, Albert: USUAL, Electra: USUAL, Deberta: {**USUAL, "embedding_dim": 16}, XLNet: {}}
 RATES = {"sgd": 0.1, "adamw": 1e-3, "lamb": 1e-2}
 
 
@@ -74,6 +78,8 @@ def data():
     ends = random.integers(2, TIME - 2, (rows, 1))
     arrays["sequence_ids"] = (1 + (np.arange(TIME) >= ends)) * arrays["padding_mask"]
     arrays["positions"] = np.arange(TIME) - ends * (np.arange(TIME) >= ends)
+    draws = random.integers(0, 2**24, (rows, PREDICTIONS, 3))
+    arrays["masked_draws"] = np.where(uneven[..., None], draws, -1)
     arrays = {name: array.astype("int32") for name, array in arrays.items()}
     arrays |= {"target_weights": weights.astype("float32")}
     return tf.data.Dataset.from_tensor_slices({**arrays, "masked_weights": uneven.astype("float32")})
@@ -87,7 +93,7 @@ def train(
     family, made = OBJECTIVES[objectives]
     with strategy.scope():
         encoder = family(**SMALL, dropout=0.0, **MORE[family])
-        model = attach(encoder.for_rows("packed") if objectives == "packed" else encoder, made())
+        model = attach(encoder.for_rows("packed") if objectives == "packed" else encoder, made(encoder))
         model.compile(optimizer(name, RATES[name], clip_norm=clip_norm), steps_per_execution=steps_per_execution)
     model.accumulation, model.xla, kept = accumulation, xla, Losses()
     batches = data().batch(BATCH, drop_remainder=True)
