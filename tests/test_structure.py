@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "heads": {"keras", "layers", "errors"},
     "objectives": {"keras", "encoders", "heads", "layers", "training", "objectives", "errors"},
     "pretraining": {
+        "checkpoints",
         "keras",
         "tensorflow",
         "flops",
