@@ -63,6 +63,7 @@ MAY_IMPORT = {
     "serving": {"keras", "tensorflow", "tasks", "data", "tokenizers", "checkpoints", "client", "errors", "quiet"},
     "rounding": {"keras", "tensorflow", "layers", "training"},
     "quiet": set(),
+    "scaling": {"errors"},
 }
 
 
