@@ -20,10 +20,10 @@ quickstart: install  ## fine-tunes, exports and runs two small models, offline; 
 	$(RUN)/kbs-quickstart --output=quickstart
 
 test: install  ## the tests, without the slow ones, on all cores
-	$(RUN)/python -m pytest -q -n auto
+	$(RUN)/python -m pytest -q -n auto --dist=worksteal
 
 test-all: install  ## all tests
-	$(RUN)/python -m pytest -q -n auto -m "slow or not slow"
+	$(RUN)/python -m pytest -q -n auto --dist=worksteal -m "slow or not slow"
 
 test-card: $(CARD)/.done  ## tests beside tf-models-official and tflite-support (Python 3.11, libusb-1.0-0)
 	$(CARD)/bin/python -m pytest -q tests/card tests/encoders tests/checkpoints/test_keras_nlp.py

@@ -67,6 +67,7 @@ MAY_IMPORT = {
     "rounding": {"keras", "tensorflow", "layers", "training"},
     "flops": set(),
     "quiet": set(),
+    "scaling": {"errors"},
 }
 
 
