@@ -118,7 +118,7 @@ class Replace(Layer):
 
     Call arguments:
         token_ids: integers, `(batch, time)`.
-        positions: those of the hidden pieces, `(batch, predictions)`.
+        positions: those of the hidden pieces, each once, `(batch, predictions)`.
         ids: the hidden pieces, likewise.
         draws: random integers, `(batch, predictions, draws)`, see `draw`; below 0 where there is no hidden piece.
         logits: of the generator, `(batch, predictions, vocab_size)`.

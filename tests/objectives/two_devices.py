@@ -30,8 +30,9 @@ OBJECTIVES = {
     "bert": (Bert, lambda encoder: [MaskedLM(), NextSentence()]),
     "albert": (Albert, lambda encoder: [MaskedLM(), SentenceOrder()]),
     "spanbert": (Bert, lambda encoder: [MaskedLM(), SpanBoundary()]),
-    "electra": (Electra, lambda encoder: [ReplacedToken(generator_of(encoder, 0.5))]),
-    "deberta": (Deberta, lambda encoder: [ReplacedToken(generator_of(encoder, 1.0, 0.5, False), disentangled=True)]),
+    # Of a weight with which the losses, and so their rounding, are as large as those of the others.
+    "electra": (Electra, lambda encoder: [ReplacedToken(generator_of(encoder, 0.5), 1.0)]),
+    "deberta": (Deberta, lambda encoder: [ReplacedToken(generator_of(encoder, 1.0, 0.5, False), 1.0, True)]),
 }
 RATES = {"sgd": 0.1, "adamw": 1e-3, "lamb": 1e-2}
 
@@ -46,7 +47,7 @@ class Losses(keras.callbacks.Callback):
 
 def data():
     random, rows = np.random.default_rng(0), BATCH * STEPS
-    places = random.integers(1, TIME - 1, (rows, PREDICTIONS))
+    places = random.permuted(np.tile(np.arange(1, TIME - 1), (rows, 1)), axis=1)[:, :PREDICTIONS]
     # Some rows have no prediction at all, and the halves of a batch different numbers.
     uneven = random.random((rows, PREDICTIONS)) < random.random((rows, 1)) * random.integers(0, 2, (rows, 1))
     arrays = {
