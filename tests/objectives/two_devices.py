@@ -36,8 +36,9 @@ OBJECTIVES = {
     "deberta": (Deberta, lambda encoder: [EnhancedMaskedLM()]),
     "xlnet": (XLNet, lambda encoder: [PermutationLM(segments=2)]),
     "packed": (Bert, lambda encoder: [MaskedLM()]),
-    "electra": (Electra, lambda encoder: [ReplacedToken(generator_of(encoder, 0.5))]),
-    "gdes": (Deberta, lambda encoder: [ReplacedToken(generator_of(encoder, 1.0, 0.5, False), disentangled=True)]),
+    # Of a weight with which the losses, and so their rounding, are as large as those of the others.
+    "electra": (Electra, lambda encoder: [ReplacedToken(generator_of(encoder, 0.5), 1.0)]),
+    "gdes": (Deberta, lambda encoder: [ReplacedToken(generator_of(encoder, 1.0, 0.5, False), 1.0, True)]),
 }
 USUAL = {"max_length": TIME, "attention_dropout": 0.0}
 MORE = {Bert: USUAL, Albert: USUAL, Electra: USUAL, Deberta: {**USUAL, "embedding_dim": 16}, XLNet: {}}
@@ -54,7 +55,7 @@ class Losses(keras.callbacks.Callback):
 
 def data():
     random, rows = np.random.default_rng(0), BATCH * STEPS
-    places = random.integers(1, TIME - 1, (rows, PREDICTIONS))
+    places = random.permuted(np.tile(np.arange(1, TIME - 1), (rows, 1)), axis=1)[:, :PREDICTIONS]
     # Some rows have no prediction at all, and the halves of a batch different numbers.
     uneven = random.random((rows, PREDICTIONS)) < random.random((rows, 1)) * random.integers(0, 2, (rows, 1))
     arrays = {
