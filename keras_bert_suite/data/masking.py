@@ -107,13 +107,17 @@ class Masking:
     def _order(self, tf, free, units, seed):
         """A random number for each unit, the same for all of its pieces; 2 for what is not free."""
         drawn = tf.random.stateless_uniform(tf.shape(units), seed)
-        return tf.where(free, tf.gather(drawn, units, batch_dims=1), 2.0)
+        return tf.where(free, drawn if self.unit == "token" else tf.gather(drawn, units, batch_dims=1), 2.0)
 
     def _first(self, tf, order, units, free, count):
         """The pieces of the first units, as many as there is room for: the last unit is cut."""
-        places = tf.argsort(order, 1, stable=True)
-        ranks = tf.argsort(places, 1)
-        return free & (ranks < count[:, None])
+        rows, time = tf.unstack(tf.shape(order))
+        # Of equal numbers the first piece's, as in a stable sort.
+        places = tf.math.top_k(-order, tf.minimum(self.predictions, time)).indices
+        places += tf.range(rows)[:, None] * time
+        taken = tf.sequence_mask(count, tf.shape(places)[1], tf.int32)
+        chosen = tf.scatter_nd(tf.reshape(places, [-1, 1]), tf.reshape(taken, [-1]), [rows * time])
+        return free & (tf.reshape(chosen, [rows, time]) > 0)
 
     def _whole(self, tf, order, units, free, count):
         """Unit after unit, but those for which there is no room left."""
@@ -181,7 +185,7 @@ def chosen_places(tf, ids, chosen, predictions):
     """
     time = tf.shape(ids)[1]
     places = tf.range(time)[None] + tf.where(chosen, 0, time)
-    found = tf.sort(places, 1)[:, :predictions]
+    found = -tf.math.top_k(-places, tf.minimum(predictions, time)).values
     found = tf.pad(found, [[0, 0], [0, predictions - tf.shape(found)[1]]], constant_values=2 * 10**9)
     found = tf.ensure_shape(found, [None, predictions])
     weights = found < time
