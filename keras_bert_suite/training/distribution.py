@@ -203,7 +203,8 @@ def _recomputed(layer, call):
     def run(*args, **kwargs):
         if not _RECOMPUTING.get():
             return call(*args, **kwargs)
-        names = [name for name, value in kwargs.items() if tf.is_tensor(value)]
+        # Masks have no gradient, and TensorFlow warns of integers.
+        names = [name for name, value in kwargs.items() if tf.is_tensor(value) and value.dtype.is_floating]
         others = {name: value for name, value in kwargs.items() if name not in names}
 
         @repeatable
