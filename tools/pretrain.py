@@ -4,7 +4,7 @@ r"""Trains an encoder on text alone, from nothing or from a checkpoint, and writ
       --text='books/*.txt' --tokenizer=vocabulary --objective=masked_lm --steps=10000 --output=runs/mini
   {tool} --encoder=ENCODER --text=abstracts.txt --steps=2000 --learning_rate=5e-5 --output=runs/domain
 
-With --on_the_fly text is tokenized, packed and masked while it trains, 3 million tokens a second on one core; else
+With --on_the_fly text is tokenized, packed and masked while it trains, 2 million tokens a second on one core; else
 a folder of rows is written first, which suits text that is larger or read often. --data takes what kbs-prepare_data
 wrote in place of --text; next_sentence and sentence_order need it, with pairs.
 A run that was killed goes on from its last checkpoint when the same command is given again, and ends as an unbroken
