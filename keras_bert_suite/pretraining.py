@@ -29,6 +29,7 @@ MASKED_ROWS = 1024
 # Those that do not change what is learned: a run may go on with others.
 FREE = (
     "output",
+    "held_out",
     "checkpoint_every",
     "steps_per_execution",
     "strategy",
@@ -54,6 +55,7 @@ class Settings:
     text: tuple
     data: str
     on_the_fly: bool
+    held_out: str
     tokenizer: str
     max_length: int
     masking: str
@@ -110,7 +112,8 @@ def run(settings, show_progress=iter):
     keras.config.set_dtype_policy(settings.dtype)
     with strategy.scope():
         encoder = encoder_of(settings, tokenizer)
-        model = attach(_reader(encoder, sources[0]), objectives_of(settings, encoder))
+        reader = _reader(encoder, sources[0])
+        model = attach(reader, objectives_of(settings, reader))
         _load_heads(model, settings)
         optimizer = optimizers.optimizer(
             settings.optimizer,
@@ -140,6 +143,22 @@ def run(settings, show_progress=iter):
     peak = peaks.peak(strategy, settings.dtype, settings.peak_tflops)
     shown = board.Board(output / "tensorboard") if chief else None
     log = progress.StepLog(output / "train.jsonl", done, settings.steps, batch_of, peak, shown, chief)
+    watching = [log, state]
+    if settings.held_out:
+        rows, judged = (
+            _held_out(settings, sources[0], output, show_progress),
+            replace(settings, batch_size=plan[-1].batch_size),
+        )
+        count = max(1, sum(shard["examples"] for shard in records.index_of(rows)["shards"]) // judged.batch_size)
+
+        def evaluate():
+            found = batches(judged, rows, tokenizer, model)
+            return model.evaluate(found, steps=count, verbose=0, return_dict=True)
+
+        path = output / "held_out.jsonl"
+        watching.insert(
+            1, progress.HeldOut(path, done, settings.checkpoint_every, settings.steps, evaluate, shown, chief)
+        )
     for stage in plan:
         left = stage.end - max(done, stage.start)
         if left > 0 and left % settings.steps_per_execution:
@@ -155,7 +174,7 @@ def run(settings, show_progress=iter):
         found = data(done)
         log.tokens = stage.batch_size * stage.max_length
         log.flops = _step_flops(model, found, stage.batch_size) if peak else None
-        model.fit(found, steps_per_epoch=stage.end - done, callbacks=[log, state], shuffle=False, verbose=0)
+        model.fit(found, steps_per_epoch=stage.end - done, callbacks=watching, shuffle=False, verbose=0)
         done = stage.end
     if chief:
         _write(model, tokenizer, output)
@@ -216,12 +235,24 @@ def _source(settings, output, stage, show_progress):
     if stage.data:
         return Path(stage.data)
     folder = output / f"data_{stage.max_length}" if settings.phase else output / "data"
+    return _prepared(settings, settings.text, "full_sentences", stage.max_length, folder, show_progress)
+
+
+def _held_out(settings, source, output, show_progress):
+    """The folder of rows that the model is judged on: as given, or made of text, in the form that it learns from."""
+    if (Path(settings.held_out) / "index.json").exists():
+        return Path(settings.held_out)
+    form, folder = _index_of(source)["form"], output / "held_out"
+    return _prepared(settings, [settings.held_out], form, settings.max_length, folder, show_progress)
+
+
+def _prepared(settings, text, form, max_length, folder, show_progress):
     if not (folder / "index.json").exists():
         asked = preparation.Settings(
-            text=tuple(settings.text),
+            text=tuple(text),
             tokenizer=_tokenizer_of(settings),
-            form="full_sentences",
-            max_length=stage.max_length,
+            form=form,
+            max_length=max_length,
             seed=settings.seed,
         )
         preparation.prepare(asked, folder, progress=show_progress)
@@ -283,10 +314,10 @@ def objectives_of(settings, encoder):
 
     Args:
         settings: the `Settings`, of which `objective`, `segments`, `max_length` and those of the generator count.
-        encoder: the encoder that learns.
+        encoder: the encoder that learns, in the form that reads the data's rows.
 
     Raises:
-        InputError: objectives do not go together, or not with the other settings.
+        InputError: objectives do not go together, or not with the other settings or such rows.
     """
     asked = set(settings.objective)
     alone = asked & {"permutation_lm", "replaced_token"}
@@ -303,6 +334,9 @@ def objectives_of(settings, encoder):
         raise InputError(
             f"Received max_length={settings.max_length}; expected a multiple of segments={settings.segments}."
         )
+    whole = asked & {"enhanced_masked_lm", "permutation_lm", "replaced_token"}
+    if whole and {"positions", "sequence_ids"} & set(encoder.input):
+        raise InputError(f"{min(whole)} reads rows of one sequence; expected data of the form full_sentences.")
     given = {name: value for name, value in asdict(settings).items() if name.startswith("generator")}
     given = {name: value for name, value in given.items() if value is not None}
     if "replaced_token" in asked:

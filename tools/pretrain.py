@@ -42,6 +42,7 @@ flags.DEFINE_enum("generator_tables", None, ["tied", "gdes", "separate"], "As th
 flags.DEFINE_multi_string("text", [], "Text files, a path or a pattern; may be given several times.")
 flags.DEFINE_string("data", None, "A folder that kbs-prepare_data wrote, in place of --text.")
 flags.DEFINE_bool("on_the_fly", False, "Read --text while training, as packed rows; write no folder of rows.")
+flags.DEFINE_string("held_out", None, "Text, or a folder of kbs-prepare_data, on which each checkpoint is judged.")
 flags.DEFINE_string("tokenizer", None, "A folder with a tokenizer. Default: the data's or the checkpoint's.")
 flags.DEFINE_integer("max_length", 128, "Token ids of a row.", lower_bound=3)
 flags.DEFINE_enum("masking", "token", masking.UNITS, "What is hidden as a whole.")

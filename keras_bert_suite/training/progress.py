@@ -64,10 +64,7 @@ class StepLog(keras.callbacks.Callback):
         self.path, self.step, self.steps, self.batch_of = Path(path), done, steps, batch_of
         self.peak, self.board, self.chief = peak, board, chief
         if chief:
-            lines = self.path.read_text().splitlines() if self.path.exists() else []
-            kept = [line for line in lines if _step(line) is not None and _step(line) <= done]
-            with room_for(self.path), writing.new_file(self.path) as temporary:
-                Path(temporary).write_text("".join(line + "\n" for line in kept))
+            _cut(self.path, done)
 
     def on_train_begin(self, logs=None):
         self._file = open(self.path, "a") if self.chief else None
@@ -121,6 +118,51 @@ class StepLog(keras.callbacks.Callback):
         if self.board is not None:
             with room_for(self.board.folder):
                 self.board.flush()
+
+
+class HeldOut(keras.callbacks.Callback):
+    """Judges the model on text that it does not learn from, every so many steps and after the last one.
+
+    Each time it adds a line of JSON: `step`, `loss` and its parts.
+
+    Args:
+        path: the file. Lines of steps that are to be done again are cut off.
+        done: steps that are done.
+        every: steps between two.
+        steps: all steps.
+        evaluate: a function to a dict of numbers, `loss` among them.
+        board: a `Board` that is given the same numbers, as `held_out/loss` and so on, or None.
+        chief: whether this process is the one that writes.
+    """
+
+    def __init__(self, path, done, every, steps, evaluate, board=None, chief=True):
+        super().__init__()
+        self.path, self.step, self.every, self.steps = Path(path), done, every, steps
+        self.evaluate, self.board, self.chief = evaluate, board, chief
+        if chief:
+            _cut(self.path, done)
+
+    def on_train_batch_end(self, batch, logs=None):
+        before, self.step = self.step, self.step + len(self.model.last_losses)
+        if self.step // self.every == before // self.every and self.step < self.steps:
+            return
+        found = {name: float(value) for name, value in self.evaluate().items()}
+        if not self.chief:
+            return
+        with room_for(self.path), open(self.path, "a") as file:
+            file.write(json.dumps({"step": self.step, **found}) + "\n")
+        if self.board is not None:
+            with room_for(self.board.folder):
+                self.board.write([{"step": self.step, **{f"held_out/{name}": x for name, x in found.items()}}])
+        print(f"step {self.step} of {self.steps}: held-out loss {found['loss']:.4f}", flush=True)
+
+
+def _cut(path, done):
+    """Takes the lines of later steps, and one that a kill cut off, from a file of lines."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    kept = [line for line in lines if _step(line) is not None and _step(line) <= done]
+    with room_for(path), writing.new_file(path) as temporary:
+        Path(temporary).write_text("".join(line + "\n" for line in kept))
 
 
 def _step(line):

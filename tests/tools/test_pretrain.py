@@ -234,6 +234,16 @@ def test_goes_on_from_a_checkpoint_with_another_objective(text, whole, tmp_path)
     assert log(tmp_path / "more")[-1]["masked_lm"] < 7
 
 
+def test_checkpoints_are_judged_on_text_that_is_held_out(text, tmp_path):
+    held, folder = tmp_path / "held.txt", tmp_path / "run"
+    held.write_text("\n".join(text.read_text().splitlines()[:80]))
+    tool("pretrain", *flags(text, folder, f"--held_out={held}", "--checkpoint_every=12"))
+    found = [json.loads(line) for line in (folder / "held_out.jsonl").read_text().splitlines()]
+    assert [each["step"] for each in found] == [12, STEPS] and found[0].keys() == {"step", "loss", "masked_lm"}
+    # Near the loss of the last steps on text of the same kind, and below that of the first half.
+    assert found[1]["loss"] < found[0]["loss"] and abs(found[1]["loss"] - losses(folder)[-6:].mean()) < 0.5
+
+
 def test_permutation_lm_of_two_segments(text, tmp_path):
     tool("pretrain", *flags(text, tmp_path / "run", "--encoder=XLNet", "--objective=permutation_lm", "--segments=2"))
     found = losses(tmp_path / "run")
@@ -370,6 +380,7 @@ def test_replaced_tokens_on_two_devices_are_as_on_one(text, tmp_path):
         (["--text=nothing/*.txt"], "nothing/*.txt"),
         (["--strategy=multi_worker"], "TF_CONFIG"),
         (["--on_the_fly", "--objective=next_sentence"], "The text has no pairs"),
+        (["--on_the_fly", "--objective=replaced_token"], "replaced_token reads rows of one sequence"),
         (["--phase=steps=4"], "Expected --steps or --phase"),
         (["--generator_width=0.5"], "a generator is of objective=replaced_token"),
         (["--objective=masked_lm,replaced_token"], "expected replaced_token alone"),
