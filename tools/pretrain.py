@@ -8,9 +8,9 @@ r"""Trains an encoder on text alone, from nothing or from a checkpoint, and writ
   {tool} --encoder=Electra --set=embedding_dim=128 --objective=replaced_token --generator_width=0.25 \
       --text='books/*.txt' --tokenizer=vocabulary --learning_rate=5e-4 --steps=10000 --output=runs/electra
 
-With --on_the_fly text is tokenized, packed and masked while it trains, 2 million tokens a second on one core; else
-a folder of rows is written first, which suits text that is larger or read often. --data takes what kbs-prepare_data
-wrote in place of --text; next_sentence and sentence_order need it, with pairs.
+With --on_the_fly text is tokenized, packed and masked while it trains, nearly 3 million tokens a second on one core;
+else a folder of rows is written first, which suits text that is larger or read often. --data takes what
+kbs-prepare_data wrote in place of --text; next_sentence and sentence_order need it, with pairs.
 replaced_token writes its generator too, as OUTPUT/generator, for --encoder=OUTPUT --generator=OUTPUT/generator.
 A run that was killed goes on from its last checkpoint when the same command is given again, and ends as an unbroken
 one does. OUTPUT/train.jsonl has a line for each step, OUTPUT/tensorboard the same for TensorBoard. With
