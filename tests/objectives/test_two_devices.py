@@ -37,7 +37,7 @@ def test_a_step_equals_that_of_one_device():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objectives", ["bert", "albert", "spanbert", "electra", "deberta"])
+@pytest.mark.parametrize("objectives", ["bert", "albert", "spanbert", "electra", "gdes"])
 def test_every_step_equals_that_of_one_device(objectives):
     cases = {
         f"{objectives} {optimizer} {name}": {"objectives": objectives, "optimizer": optimizer, "more": more}
