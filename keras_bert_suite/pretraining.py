@@ -108,6 +108,11 @@ def run(settings, show_progress=iter):
     output.mkdir(parents=True, exist_ok=True)
     sources = [_source(settings, output, stage, show_progress) for stage in plan]
     tokenizer = _one_tokenizer(sources)
+    if {"next_sentence", "sentence_order"} & set(settings.objective):
+        for stage, source in zip(plan, sources, strict=True):
+            if "label" not in _index_of(source)["features"]:
+                kept = stage.data or "The text"
+                raise InputError(f"{kept} has no pairs; prepare it with --form=sentence_pairs or sentence_order.")
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.dtype)
     with strategy.scope():
@@ -392,9 +397,6 @@ def batches(settings, source, tokenizer, model, done=0, read=0):
     index = _index_of(source)
     if index["max_length"] != settings.max_length:
         raise InputError(f"{source} has rows of {index['max_length']} ids; received max_length={settings.max_length}.")
-    if "label" not in index["features"] and {"next_sentence", "sentence_order"} & set(settings.objective):
-        kept = settings.data or "The text"
-        raise InputError(f"{kept} has no pairs; prepare it with --form=sentence_pairs or sentence_order.")
     if "permutation_lm" in settings.objective:
         # Of each segment as many.
         predictions = settings.segments * max(1, round(settings.max_length * settings.mask_rate / settings.segments))

@@ -98,9 +98,14 @@ def test_a_kill_at_any_time_costs_no_step(text, whole, tmp_path, kills):
         if number % 2:
             time.sleep(times.uniform(0, 0.2))
         else:
-            # While a checkpoint is being written: its temporary folder is there.
-            wait_for(lambda: list(folder.glob("checkpoints/.step_*")), process)
-            time.sleep(times.uniform(0, 0.01))
+            # While a checkpoint is being written: its temporary folder is there, also once the process stands still.
+            while process.poll() is None:
+                wait_for(lambda: list(folder.glob("checkpoints/.step_*")), process)
+                time.sleep(times.uniform(0, 0.003))
+                process.send_signal(signal.SIGSTOP)
+                if list(folder.glob("checkpoints/.step_*")):
+                    break
+                process.send_signal(signal.SIGCONT)
         process.kill()
         process.communicate()
         whiles += bool(list(folder.glob("checkpoints/.step_*")))
@@ -374,7 +379,7 @@ def test_replaced_tokens_on_two_devices_are_as_on_one(text, tmp_path):
         (["--batch_size=15", "--accumulation=2"], "expected a multiple of 1 replicas times accumulation=2"),
         (["--objective=masked_lm,next_sentence"], "has no pairs; prepare it with --form=sentence_pairs"),
         (["--objective=permutation_lm"], "reads two streams, which Bert lacks"),
-        (["--objective=masked_lm,permutation_lm"], "permutation_lm is learned alone"),
+        (["--objective=masked_lm,permutation_lm"], "expected permutation_lm alone"),
         (["--objective=masked_lm,enhanced_masked_lm"], "by another decoder; expected one of them"),
         (["--encoder=XLNet", "--objective=permutation_lm", "--segments=3"], "a multiple of segments=3"),
         (["--text=nothing/*.txt"], "nothing/*.txt"),
