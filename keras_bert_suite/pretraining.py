@@ -150,20 +150,10 @@ def run(settings, show_progress=iter):
     log = progress.StepLog(output / "train.jsonl", done, settings.steps, batch_of, peak, shown, chief)
     watching = [log, state]
     if settings.held_out:
-        rows, judged = (
-            _held_out(settings, sources[0], output, show_progress),
-            replace(settings, batch_size=plan[-1].batch_size),
-        )
-        count = max(1, sum(shard["examples"] for shard in records.index_of(rows)["shards"]) // judged.batch_size)
-
-        def evaluate():
-            found = batches(judged, rows, tokenizer, model)
-            return model.evaluate(found, steps=count, verbose=0, return_dict=True)
-
-        path = output / "held_out.jsonl"
-        watching.insert(
-            1, progress.HeldOut(path, done, settings.checkpoint_every, settings.steps, evaluate, shown, chief)
-        )
+        evaluate = _evaluation(settings, sources[0], plan[-1].batch_size, tokenizer, model, output, show_progress)
+        path, every = output / "held_out.jsonl", settings.checkpoint_every
+        # Before the checkpoint, so that one has the line of its step.
+        watching.insert(1, progress.HeldOut(path, done, every, settings.steps, evaluate, shown, chief))
     for stage in plan:
         left = stage.end - max(done, stage.start)
         if left > 0 and left % settings.steps_per_execution:
@@ -203,9 +193,11 @@ def run_workers(settings, show_progress, workers, arguments):
     """
     output = Path(settings.output)
     output.mkdir(parents=True, exist_ok=True)
-    for stage in phases.stages(_phases(settings)):
-        if not settings.on_the_fly:
-            _source(settings, output, stage, show_progress)
+    plan = phases.stages(_phases(settings))
+    settings = replace(settings, max_length=max(stage.max_length for stage in plan))
+    sources = [_source(settings, output, stage, show_progress) for stage in plan]
+    if settings.held_out:
+        _held_out(settings, sources[0], output, show_progress)
     kept = [word for word in arguments if not word.lstrip("-").startswith(("workers=", "strategy="))]
     command = [sys.executable, "-m", "keras_bert_suite.tools.pretrain", *kept, "--strategy=multi_worker"]
     launcher.run(command, workers, output, lambda: sorted((output / "checkpoints").glob("step_*")))
@@ -247,15 +239,29 @@ def _held_out(settings, source, output, show_progress):
     """The folder of rows that the model is judged on: as given, or made of text, in the form that it learns from."""
     if (Path(settings.held_out) / "index.json").exists():
         return Path(settings.held_out)
-    form, folder = _index_of(source)["form"], output / "held_out"
-    return _prepared(settings, [settings.held_out], form, settings.max_length, folder, show_progress)
+    text, form = [settings.held_out], _index_of(source)["form"]
+    tokenizer = None if isinstance(source, on_the_fly.Text) else str(source / "tokenizer")
+    return _prepared(settings, text, form, settings.max_length, output / "held_out", show_progress, tokenizer)
 
 
-def _prepared(settings, text, form, max_length, folder, show_progress):
+def _evaluation(settings, source, batch_size, tokenizer, model, output, show_progress):
+    """A function that judges the model on all of its held-out rows, each time with the same masks."""
+    rows, settings = _held_out(settings, source, output, show_progress), replace(settings, batch_size=batch_size)
+    _one_tokenizer([rows, source])
+    count = max(1, sum(shard["examples"] for shard in records.index_of(rows)["shards"]) // batch_size)
+
+    def evaluate():
+        found = batches(settings, rows, tokenizer, model)
+        return model.evaluate(found, steps=count, verbose=0, return_dict=True)
+
+    return evaluate
+
+
+def _prepared(settings, text, form, max_length, folder, show_progress, tokenizer=None):
     if not (folder / "index.json").exists():
         asked = preparation.Settings(
             text=tuple(text),
-            tokenizer=_tokenizer_of(settings),
+            tokenizer=tokenizer or _tokenizer_of(settings),
             form=form,
             max_length=max_length,
             seed=settings.seed,
@@ -273,12 +279,11 @@ def _tokenizer_of(settings):
 
 def _one_tokenizer(sources):
     """The tokenizer of what is read, which must be one."""
-    if isinstance(sources[0], on_the_fly.Text):
-        return sources[0].tokenizer
-    folders = sorted(set(map(str, sources)))
+    texts = [source for source in sources if isinstance(source, on_the_fly.Text)]
+    folders = sorted({str(source) for source in sources} - {str(text) for text in texts})
     if len({records.index_of(folder)["tokenizer"]["sha256"] for folder in folders}) > 1:
         raise InputError(f"{', '.join(folders)} are of different tokenizers.")
-    return Tokenizer.from_preset(str(sources[0] / "tokenizer"))
+    return texts[0].tokenizer if texts else Tokenizer.from_preset(str(sources[0] / "tokenizer"))
 
 
 def encoder_of(settings, tokenizer):
@@ -430,9 +435,10 @@ def _load_heads(model, settings):
         return
     source = presets.open_source(settings.encoder)
     filled = loading.load_heads(model, source, family_of(source))
-    new = [each.name for each in model.objectives if each.name not in filled]
+    parts = [{variable.path.split("/")[0] for variable in each.weights} for each in (model, model.encoder)]
+    new = sorted(parts[0] - parts[1] - set(filled))
     if new:
-        print(f"{source} has no head of {', '.join(new)}; it is new.", flush=True)
+        print(f"{source} has no {', '.join(new)}: they are new.", flush=True)
 
 
 def _write(model, tokenizer, output):

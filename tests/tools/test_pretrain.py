@@ -233,7 +233,7 @@ def test_two_workers_of_which_one_dies_are_as_one(text, tmp_path):
 def test_goes_on_from_a_checkpoint_with_another_objective(text, whole, tmp_path):
     done = tool("pretrain", f"--encoder={whole}", f"--text={text}", "--max_length=32", "--steps=2", "--masking=span",
                 "--objective=masked_lm,span_boundary", f"--output={tmp_path / 'more'}")  # fmt: skip
-    assert "has no head of span_boundary; it is new" in done.stdout
+    assert "has no boundary_hidden, span_boundary: they are new" in done.stdout
     assert {"masked_lm", "span_boundary"} <= log(tmp_path / "more")[-1].keys()
     # It goes on with the head that was saved: a new one would begin at even guessing, 8.7 nats.
     assert log(tmp_path / "more")[-1]["masked_lm"] < 7
@@ -277,8 +277,10 @@ def test_packed_rows(text, tmp_path):
 
 
 def test_text_on_the_fly(text, tmp_path):
-    tool("pretrain", *flags(text, tmp_path / "whole", "--on_the_fly"))
+    tool("pretrain", *flags(text, tmp_path / "whole", "--on_the_fly", f"--held_out={text}"))
     found = losses(tmp_path / "whole")
+    judged = [json.loads(line) for line in (tmp_path / "whole/held_out.jsonl").read_text().splitlines()]
+    assert [each["step"] for each in judged] == [4, 8, 12, 16, 20, 24] and judged[-1]["loss"] < 7
     assert found[0] > 8.5 and found[-1] < 7
     assert not (tmp_path / "whole/data").exists()
     # A run from the checkpoint after step 20 ends as the whole one.
