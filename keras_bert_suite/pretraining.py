@@ -270,9 +270,13 @@ def _prepared(settings, text, form, max_length, folder, show_progress, tokenizer
     return folder
 
 
+def _families():
+    return {family.__name__: family for family in FAMILIES.values()}
+
+
 def _tokenizer_of(settings):
     source = settings.tokenizer or settings.encoder
-    if source in {family.__name__ for family in FAMILIES.values()}:
+    if source in _families():
         raise InputError(f"{source} from nothing needs --tokenizer, a folder or a preset's name.")
     return source
 
@@ -302,7 +306,7 @@ def encoder_of(settings, tokenizer):
         if not sign:
             raise InputError(f"Received set={word!r}; expected name=value.")
         given[name] = _value(value)
-    families = {family.__name__: family for family in FAMILIES.values()}
+    families = _families()
     if settings.encoder not in families:
         encoder = Encoder.from_preset(settings.encoder, missing="initialize", **given)
     else:
@@ -431,7 +435,7 @@ def batches(settings, source, tokenizer, model, done=0, read=0):
 
 def _load_heads(model, settings):
     """Heads of objectives that the checkpoint has go on with it: a new one would first undo what the encoder knows."""
-    if settings.encoder in {family.__name__ for family in FAMILIES.values()}:
+    if settings.encoder in _families():
         return
     source = presets.open_source(settings.encoder)
     filled = loading.load_heads(model, source, family_of(source))
@@ -443,7 +447,7 @@ def _load_heads(model, settings):
 
 def _write(model, tokenizer, output):
     """The encoder's files, of which the last one makes the folder one that is read, and a generator in a folder."""
-    place, encoder, heads = output / ".encoder", model.trained(), _heads(model)
+    place, encoder, heads = output / ".encoder", model.trained(), loading.heads_of(model, model.encoder)
     with progress.room_for(output):
         for each in model.objectives:
             if isinstance(each, Generator):
@@ -452,13 +456,3 @@ def _write(model, tokenizer, output):
         for path in sorted(place.iterdir(), key=lambda path: path.name == "config.json"):
             os.replace(path, output / path.name)
         place.rmdir()
-
-
-def _heads(model):
-    """The variables of the heads that the encoder's family names, by the names of the heads."""
-    heads = {}
-    for variable in model.weights:
-        name = variable.path.split("/")[0]
-        if name in model.encoder.architectures:
-            heads.setdefault(name, []).append(variable)
-    return heads

@@ -31,7 +31,7 @@ def load(model, source, family, missing="error", ignore_encoder_extras=False):
     used, absent, misshapen, assignments = set(), [], [], []
     for variable in model.weights:
         candidates = _candidates(dialect, family, variable.path)
-        found = next((candidate for candidate in candidates if candidate.name in arrays), None)
+        found = _first(candidates, arrays)
         if found is None and variable.path in family.optional_names:
             continue
         if found is None:
@@ -72,23 +72,32 @@ def load_heads(model, source, family):
     Returns:
         The names of the heads that were filled.
     """
-    heads, filled = {}, []
-    for variable in model.weights:
-        name = variable.path.split("/")[0]
-        if name in family.architectures:
-            heads.setdefault(name, []).append(variable)
-    for name, variables in heads.items():
+    filled = []
+    for name, variables in heads_of(model, family).items():
         about = family.head_sources.get(name, lambda source: source)(source)
         arrays, arguments, found = about.arrays(), about.arguments(family), []
         for variable in variables:
-            candidates = _candidates(about.dialect, family, variable.path)
-            theirs = next((candidate for candidate in candidates if candidate.name in arrays), None)
+            theirs = _first(_candidates(about.dialect, family, variable.path), arrays)
             found.append(theirs and theirs.read(arrays[theirs.name], variable.shape, arguments))
         if all(array is not None for array in found):
             for variable, array in zip(variables, found, strict=True):
                 variable.assign(array)
             filled.append(name)
     return filled
+
+
+def heads_of(model, family):
+    """The variables of a model's heads, a dict of lists by those names of heads that the family has."""
+    heads = {}
+    for variable in model.weights:
+        name = variable.path.split("/")[0]
+        if name in family.architectures:
+            heads.setdefault(name, []).append(variable)
+    return heads
+
+
+def _first(candidates, arrays):
+    return next((candidate for candidate in candidates if candidate.name in arrays), None)
 
 
 def _candidates(dialect, family, path):
