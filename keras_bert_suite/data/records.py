@@ -139,6 +139,35 @@ def read(folder, batch_size, seed, skip=0, shard=(0, 1), epochs=None, begin=0):
     """
     import tensorflow as tf
 
+    index, batches = examples(folder, batch_size, seed, skip, shard, epochs, begin)
+    max_length, fills = index["max_length"], {"token_ids": index["pad_id"]}
+    features = {name: tf.io.RaggedFeature(tf.int64) for name in index["features"]}
+
+    def arrays(examples):
+        found = tf.io.parse_example(examples, features)
+        padded = {
+            name: tf.cast(values.to_tensor(fills.get(name, 0), shape=(None, max_length)), tf.int32)
+            for name, values in found.items()
+            if name != "label"
+        }
+        if "label" in found:
+            padded["label"] = tf.cast(found["label"].values, tf.int32)
+        lengths = found["token_ids"].row_lengths()
+        return {**padded, "padding_mask": tf.sequence_mask(lengths, max_length, tf.int32)}
+
+    def strings():
+        return (np.array(batch, object) for batch in batches())
+
+    dataset = tf.data.Dataset.from_generator(strings, output_signature=tf.TensorSpec((None,), tf.string))
+    return dataset.map(arrays).prefetch(2)
+
+
+def examples(folder, batch_size, seed, skip=0, shard=(0, 1), epochs=None, begin=0):
+    """Batches of a folder as they are written; the arguments and errors are those of `read`.
+
+    Returns:
+        The index, and a function to an iterator of lists of bytes, each a `tf.train.Example`.
+    """
     reader, readers = shard
     if not 0 <= reader < readers or batch_size < 1 or skip < 0:
         raise InputError(
@@ -155,26 +184,10 @@ def read(folder, batch_size, seed, skip=0, shard=(0, 1), epochs=None, begin=0):
         stop = None if epochs is None else epochs * len(records)
         while stop is None or place < stop:
             end = place + batch_size
-            yield np.array([records[order[i]] for i in range(place, end if stop is None else min(end, stop))], object)
+            yield [records[order[i]] for i in range(place, end if stop is None else min(end, stop))]
             place += readers * batch_size
 
-    max_length, fills = index["max_length"], {"token_ids": index["pad_id"]}
-    features = {name: tf.io.RaggedFeature(tf.int64) for name in index["features"]}
-
-    def arrays(examples):
-        found = tf.io.parse_example(examples, features)
-        padded = {
-            name: tf.cast(values.to_tensor(fills.get(name, 0), shape=(None, max_length)), tf.int32)
-            for name, values in found.items()
-            if name != "label"
-        }
-        if "label" in found:
-            padded["label"] = tf.cast(found["label"].values, tf.int32)
-        lengths = found["token_ids"].row_lengths()
-        return {**padded, "padding_mask": tf.sequence_mask(lengths, max_length, tf.int32)}
-
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec((None,), tf.string))
-    return dataset.map(arrays).prefetch(2)
+    return index, batches
 
 
 class _Records:
