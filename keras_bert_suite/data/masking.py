@@ -1,6 +1,6 @@
 """Which pieces of a row are hidden, and what stands in their place: at training time, so that each epoch hides others.
 
-Batches in, batches out, as operations of a TensorFlow graph or on numpy arrays, by one code and with one result: random
+Batches in, batches out, as operations of a TensorFlow graph or on numpy arrays, by one code with one result. Random
 numbers follow from a seed and the number of the batch alone. Masks of many rows at once cost little: mask before the
 rows are cut into small batches.
 """
