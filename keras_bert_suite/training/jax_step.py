@@ -31,10 +31,9 @@ def devices_of(name, replicas=None):
         raise InputError(f"Received strategy={name!r}; expected one_device or mirrored, the ones that JAX has here.")
     if replicas:
         jax.config.update("jax_num_cpu_devices", replicas)
-    found = jax.devices("cpu")[:replicas] if replicas else jax.devices()
-    names = [f"{device.platform}:{device.id}" for device in found]
-    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names, auto_shard_dataset=False))
-    return len(names)
+    devices = keras.distribution.list_devices("cpu")[:replicas] if replicas else keras.distribution.list_devices()
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False))
+    return len(devices)
 
 
 class GlobalStep:

@@ -38,7 +38,7 @@ def no_variable(monkeypatch):
 
 
 def flags(data, output, *more, family="Bert"):
-    sizes = {"dim": 32, "num_layers": 2, "num_heads": 2, "feed_forward_dim": 64}
+    sizes = {"dim": 32, "num_layers": 1, "num_heads": 2, "feed_forward_dim": 64}
     return ["--backend=jax", f"--encoder={family}", *(f"--set={name}={value}" for name, value in sizes.items()),
             f"--data={data}", "--max_length=32", "--batch_size=16", f"--steps={STEPS}", "--learning_rate=3e-3",
             "--checkpoint_every=4", f"--output={output}", *more]  # fmt: skip
