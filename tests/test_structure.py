@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "encoders": {"keras", "layers", "checkpoints", "encoders", "errors"},
     "heads": {"keras", "layers", "errors"},
     "objectives": {"keras", "encoders", "heads", "layers", "training", "objectives", "errors"},
+    "distillation": {"keras", "encoders", "heads", "layers", "objectives", "distillation", "errors"},
     "pretraining": {
         "checkpoints",
         "keras",

@@ -6,6 +6,7 @@ from keras_bert_suite.layers.attention import (
     SequenceMask,
     distances,
     masked_softmax,
+    padding_bias,
     merge_heads,
     split_heads,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "dense",
     "distances",
     "masked_softmax",
+    "padding_bias",
     "merge_heads",
     "norm",
     "register",
