@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_bert_suite.distillation.traces import frozen
+from keras_bert_suite.distillation.traces import Frozen, frozen
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.layers.base import register
 from keras_bert_suite.objectives.objective import Pretraining
@@ -48,3 +48,9 @@ class Distiller(Pretraining):
             for each, (ours, read) in zip(losses, keys, strict=True)
         }
         super().__init__(inputs, outputs, student.encoder, losses, **kwargs)
+
+    @property
+    def state(self):
+        """The variables that a training changes, not those of the teacher."""
+        teacher = {id(variable) for layer in self.layers if isinstance(layer, Frozen) for variable in layer.variables}
+        return [variable for variable in self.variables if id(variable) not in teacher]

@@ -130,7 +130,7 @@ class HeldOut(keras.callbacks.Callback):
         done: steps that are done.
         every: steps between two.
         steps: all steps.
-        evaluate: a function to a dict of numbers, `loss` among them.
+        evaluate: a function to a dict of numbers, of which the first is printed.
         board: a `Board` that is given the same numbers, as `held_out/loss` and so on, or None.
         chief: whether this process is the one that writes.
     """
@@ -154,7 +154,8 @@ class HeldOut(keras.callbacks.Callback):
         if self.board is not None:
             with room_for(self.board.folder):
                 self.board.write([{"step": self.step, **{f"held_out/{name}": x for name, x in found.items()}}])
-        print(f"step {self.step} of {self.steps}: held-out loss {found['loss']:.4f}", flush=True)
+        name, value = next(iter(found.items()))
+        print(f"step {self.step} of {self.steps}: held-out {name} {value:.4f}", flush=True)
 
 
 def _cut(path, done):
@@ -259,5 +260,5 @@ class Checkpoints(keras.callbacks.Callback):
 
 def _variables(model):
     """All that a step reads and writes, with names."""
-    yield from ((f"model_{i}", variable) for i, variable in enumerate(model.variables))
+    yield from ((f"model_{i}", variable) for i, variable in enumerate(model.state))
     yield from ((f"optimizer_{i}", variable) for i, variable in enumerate(model.optimizer.variables))
