@@ -33,7 +33,7 @@ flags.DEFINE_string("train", None, "With --task: labelled examples.")
 flags.DEFINE_string("eval", None, "With --task: those that all three are judged on.")
 flags.DEFINE_list("columns", None, "Columns of a file without a header line, as label,text.")
 flags.DEFINE_multi_string(
-    "text", [], "In place of --task: text files, a path or a pattern; may be given several times."
+    "text", [], "In place of --task: text files, paths or patterns."
 )
 flags.DEFINE_string("held_out", None, "With --text: a text file that all are judged on.")
 flags.DEFINE_integer("max_length", 128, "Token ids of a row at most.", lower_bound=3)

@@ -1,4 +1,4 @@
-"""The end of kbs-distill: three models as `.tflite` files, their size, accuracy and latency, in one table and a page."""
+"""The end of kbs-distill: three models as `.tflite` files; size, accuracy and latency in a table and on a page."""
 
 from keras_bert_suite.evaluation import report
 from keras_bert_suite.tools import command_line
