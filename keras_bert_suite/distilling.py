@@ -100,7 +100,8 @@ def run(settings, show_progress=iter):
             with strategy.scope():
                 student = side.begin(init)
             stages = _stages(settings, recipe, student)
-            print(f"{name}: {', '.join(f'{stage.name} ({stage.epochs} epochs)' for stage in stages)}", flush=True)
+            shown = ", ".join(f"{stage.name} ({stage.epochs} epochs)" for stage in stages) or "untrained"
+            print(f"{name}: {shown}", flush=True)
             _train(settings, side, strategy, student, stages, output / "stages" / name)
             side.save(student, folder, {"recipe": recipe})
         found[name] = side.figures(side.load(folder))
@@ -128,6 +129,9 @@ def _stages(settings, recipe, student):
     asked = recipes.stages(settings.recipe, blocks, on_task, settings.epochs, settings.learning_rate)
     if recipe == settings.recipe:
         return asked
+    if not on_task and settings.recipe in recipes.GENERAL:
+        # Without a teacher it would learn other things than these recipes teach.
+        return ()
     epochs = settings.scratch_epochs or sum(stage.epochs for stage in asked)
     rate = [settings.scratch_learning_rate] if settings.scratch_learning_rate else []
     return recipes.stages(recipe, blocks, on_task, [epochs], rate)
@@ -251,7 +255,7 @@ class _OnTask:
         answers = {loss.name for loss in model.objectives} & {
             name for each in self.answers for name in (f"soft_{each.output}", f"labels_{each.output}")
         }
-        return {**(self._metrics(student) if answers else {}), **found}
+        return {**(self._metrics(student) if answers else {}), "loss": found.pop("loss"), **found}
 
     def _metrics(self, trained):
         return self.task.evaluate(self.judged, trained.predict(saved.inputs_of(self.task, self.judged)))
@@ -337,16 +341,23 @@ class _OnText:
     def evaluate(self, model, student):
         """The losses on what is held out."""
         data = self._batches("held_out", model)
-        return model.evaluate(data, steps=self._steps["held_out"], verbose=0, return_dict=True)
+        found = model.evaluate(data, steps=self._steps["held_out"], verbose=0, return_dict=True)
+        return {"loss": found.pop("loss"), **found}
 
     def figures(self, trained):
-        """The loss of its guesses on what is held out, its parameters and operations."""
-        if trained.model is None:
-            return _size(trained.encoder, trained.encoder)
-        ours = traced(trained.encoder, trained.model)
-        model = Distiller(ours, Traced({}, {}, None, 0), recipes.labels(recipes.Models(ours, ours, self.answers)))
+        """The loss on what is held out, of its guesses or of what its recipe compares; parameters and operations."""
+        name, size = "masked_lm_loss", _size(trained.encoder, trained.model or trained.encoder)
+        if self.settings.recipe in recipes.GENERAL:
+            if trained is self.teacher:
+                return size
+            name, (stage,) = "recipe_loss", recipes.stages(self.settings.recipe, len(trained.encoder.blocks), False)
+            model = self.distiller(trained, stage)
+        else:
+            ours = traced(trained.encoder, trained.model)
+            found = recipes.labels(recipes.Models(ours, ours, self.answers))
+            model = Distiller(ours, Traced({}, {}, None, 0), found)
         model.compile()
-        return {"masked_lm_loss": self.evaluate(model, trained)["loss"], **_size(trained.encoder, trained.model)}
+        return {name: self.evaluate(model, trained)["loss"], **size}
 
     def save(self, student, folder, recipe):
         """Writes a student as a folder."""

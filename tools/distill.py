@@ -16,7 +16,7 @@ learnt from labels alone. A run that was killed goes on from its last checkpoint
 import sys
 from pathlib import Path
 
-from absl import flags
+from absl import flags, logging
 
 from keras_bert_suite import InputError, quiet
 from keras_bert_suite.tools import command_line, students_table
@@ -32,9 +32,7 @@ flags.DEFINE_string("task", None, "What the teacher has learnt, as classificatio
 flags.DEFINE_string("train", None, "With --task: labelled examples.")
 flags.DEFINE_string("eval", None, "With --task: those that all three are judged on.")
 flags.DEFINE_list("columns", None, "Columns of a file without a header line, as label,text.")
-flags.DEFINE_multi_string(
-    "text", [], "In place of --task: text files, paths or patterns."
-)
+flags.DEFINE_multi_string("text", [], "In place of --task: text files, paths or patterns.")
 flags.DEFINE_string("held_out", None, "With --text: a text file that all are judged on.")
 flags.DEFINE_integer("max_length", 128, "Token ids of a row at most.", lower_bound=3)
 flags.DEFINE_float("mask_rate", 0.15, "Of text: part of the pieces that are hidden.", 0, 1)
@@ -68,6 +66,8 @@ def main():
             settings[name] = tuple(kind(word) for word in settings[name])
         except ValueError:
             raise InputError(f"--{name}={','.join(settings[name])}; expected numbers.") from None
+    # Below it are lines on each new length of a batch, and on each all-reduce.
+    logging.set_verbosity(logging.ERROR)
     quiet.start_tensorflow()
     from keras_bert_suite import distilling
 

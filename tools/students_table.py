@@ -4,12 +4,12 @@ from keras_bert_suite.evaluation import report
 from keras_bert_suite.tools import command_line
 
 QUANTIZATION = "dynamic_int8"
-# Columns beside the metrics: key, heading, and how it is written.
+# Columns beside the metrics: key, heading, and a number of it as text.
 COLUMNS = (
-    ("parameters", "parameters", "{:,}"),
-    ("flops", "MFLOP at 32 ids", "{:,.0f}"),
-    ("megabytes", ".tflite MB", "{:.1f}"),
-    ("latency_ms", "ms at 32 ids", "{:.2f}"),
+    ("parameters", "parameters", "{:,}".format),
+    ("flops", "MFLOP at 32 ids", lambda value: f"{value / 1e6:,.0f}"),
+    ("megabytes", ".tflite MB", "{:.1f}".format),
+    ("latency_ms", "ms at 32 ids", "{:.2f}".format),
 )
 
 
@@ -67,7 +67,7 @@ def page(found, title):
 
 def _metrics(found):
     known = {key for key, *_ in COLUMNS} | {"device"}
-    return [name for name in next(iter(found.values())) if name not in known]
+    return [name for name in found["distilled"] if name not in known]
 
 
 def _table(found):
@@ -78,9 +78,9 @@ def _table(found):
     rows = [
         [
             name.replace("_", " "),
-            *(f"{figures[metric]:.4f}" for metric in metrics),
+            *(f"{figures[metric]:.4f}" if metric in figures else "-" for metric in metrics),
             *(f"{figures['device'][metric]:.4f}" for metric in devices),
-            *(form.format(figures[key] / (1e6 if key == "flops" else 1)) for key, _, form in columns),
+            *(written(figures[key]) for key, _, written in columns),
         ]
         for name, figures in found.items()
     ]
