@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import json
+import sys
 import types
 from pathlib import Path
 
@@ -25,13 +26,13 @@ from keras_bert_suite.objectives.masked_lm import Gather, cross_entropy
 from keras_bert_suite.quiet import quiet
 from keras_bert_suite.tasks import card, saved
 from keras_bert_suite.tokenizers import Tokenizer
-from keras_bert_suite.training import board, distribution, optimizers, progress
+from keras_bert_suite.training import board, distribution, launcher, optimizers, progress
 
 # What a row may have for the inputs of an encoder.
 INPUTS = ("token_ids", "segment_ids", "padding_mask", "language_ids")
 # Stages read as many epochs as they have; a dataset has an end.
 EPOCHS = 10**6
-# Ids of the row whose operations and latency are stated.
+# Ids of the row whose operations and latency are stated; fewer where the models read fewer.
 LENGTH = 32
 # Those that do not change what is learned: a run may go on with others.
 FREE = ("output", "checkpoint_every", "steps_per_execution", "strategy", "replicas", "accumulation", "xla")
@@ -79,7 +80,9 @@ def run(settings, show_progress=iter):
         show_progress: wraps a list of what is to be done, as `tqdm` does.
 
     Returns:
-        A dict from `teacher`, `from_scratch` and `distilled` to figures: the metrics, `parameters` and `flops`.
+        A dict from `teacher`, `from_scratch` and `distilled` to figures: the metrics, `parameters` and `flops`; of a
+        recipe that teaches no answers, on text, `untrained` and `distilled` have the recipe's own loss. None in one of
+        several workers.
 
     Raises:
         InputError: a setting, the data or a model is at fault, or what is there is of another run.
@@ -88,24 +91,73 @@ def run(settings, show_progress=iter):
     with quiet():
         strategy = distribution.strategy_of(settings.strategy, settings.replicas)
         tf.config.list_logical_devices()
-    _same_settings(settings, output)
-    keras.utils.set_random_seed(settings.seed)
+    chief = strategy.cluster_resolver is None or strategy.cluster_resolver.task_id in (None, 0)
+    if chief:
+        _same_settings(settings, output)
+    make = functools.partial(_OnTask if settings.task else _OnText, settings, show_progress)
     with strategy.scope():
-        side = (_OnTask if settings.task else _OnText)(settings, show_progress)
-    found = {"teacher": side.figures(side.teacher)}
-    for name, recipe, init in (("from_scratch", "labels", "random"), ("distilled", settings.recipe, settings.init)):
-        folder = output / name
-        if not (folder / "config.json").exists():
+        side = make()
+    # What answers does so on one device.
+    judge = side if strategy.num_replicas_in_sync == 1 else make()
+    for name, recipe, init in _runs(settings):
+        if not (output / name / "config.json").exists():
             keras.utils.set_random_seed(settings.seed)
             with strategy.scope():
                 student = side.begin(init)
             stages = _stages(settings, recipe, student)
-            shown = ", ".join(f"{stage.name} ({stage.epochs} epochs)" for stage in stages) or "untrained"
-            print(f"{name}: {shown}", flush=True)
-            _train(settings, side, strategy, student, stages, output / "stages" / name)
-            side.save(student, folder, {"recipe": recipe})
-        found[name] = side.figures(side.load(folder))
-    return found
+            if chief:
+                print(f"{name}: {', '.join(f'{each.name} ({each.epochs} epochs)' for each in stages)}", flush=True)
+            _train(settings, (side, judge), strategy, student, stages, output / "stages" / name, chief)
+            if chief:
+                side.save(judge.copied(student), output / name, recipe)
+            if settings.strategy == "multi_worker":
+                # The others wait until it is written: one that ends before takes the first one with it.
+                strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: tf.constant(1.0)), axis=None)
+    if settings.strategy == "multi_worker":
+        return None
+    found = {"teacher": judge.figures(judge.teacher)}
+    found |= {name: judge.figures(judge.load(output / name)) for name, *_ in _runs(settings)}
+    return found if "from_scratch" in found else _before_and_after(found, output / "stages/distilled")
+
+
+def run_workers(settings, show_progress, workers, arguments):
+    """Distils in several processes on this machine, which begin again from the last checkpoint when one dies.
+
+    Args:
+        settings: the `Settings`.
+        show_progress: see `run`.
+        workers: number of processes.
+        arguments: those of `kbs-distill`; the processes are given all but `--workers`, and `multi_worker`.
+
+    Returns:
+        What `run` does.
+
+    Raises:
+        InputError: as for `run`; or the processes died again and again.
+    """
+    output = Path(settings.output)
+    _same_settings(settings, output)
+    if settings.text:
+        _OnText(settings, show_progress)
+    kept = [word for word in arguments if not word.lstrip("-").startswith(("workers=", "strategy=", "json="))]
+    command = [sys.executable, "-m", "keras_bert_suite.tools.distill", *kept, "--strategy=multi_worker"]
+    launcher.run(command, workers, output, lambda: sorted(output.glob("stages/*/*/checkpoints/step_*")))
+    return run(dataclasses.replace(settings, strategy="one_device"), show_progress)
+
+
+def _runs(settings):
+    """What is trained: name, recipe, and what the student begins as."""
+    runs = [("from_scratch", "labels", "random"), ("distilled", settings.recipe, settings.init)]
+    # Without a teacher a student of text would learn other things than general recipes teach.
+    return runs[not settings.task and settings.recipe in recipes.GENERAL :]
+
+
+def _before_and_after(found, folder):
+    """The figures of a student that learnt no answers: what is compared on held-out text, untrained and at the end."""
+    path = next(folder.glob("*/held_out.jsonl"))
+    first, *_, last = (json.loads(line)["loss"] for line in path.read_text().splitlines())
+    size = found["distilled"]
+    return {"teacher": found["teacher"], "untrained": {"loss": first, **size}, "distilled": {"loss": last, **size}}
 
 
 def _same_settings(settings, output):
@@ -127,25 +179,20 @@ def _same_settings(settings, output):
 def _stages(settings, recipe, student):
     blocks, on_task = len(student.encoder.blocks), bool(settings.task)
     asked = recipes.stages(settings.recipe, blocks, on_task, settings.epochs, settings.learning_rate)
-    if recipe == settings.recipe:
+    if recipe != "labels":
         return asked
-    if not on_task and settings.recipe in recipes.GENERAL:
-        # Without a teacher it would learn other things than these recipes teach.
-        return ()
     epochs = settings.scratch_epochs or sum(stage.epochs for stage in asked)
     rate = [settings.scratch_learning_rate] if settings.scratch_learning_rate else []
     return recipes.stages(recipe, blocks, on_task, [epochs], rate)
 
 
-def _train(settings, side, strategy, student, stages, folder):
+def _train(settings, sides, strategy, student, stages, folder, chief):
     """Runs stages one after another; those that have ended before a kill are not built again."""
+    side, judge = sides
     begun = [i for i, stage in enumerate(stages) if any((folder / stage.name / "checkpoints").glob("step_*"))]
-    for i, stage in enumerate(stages):
-        if begun and i < begun[-1]:
-            continue
-        place = folder / stage.name
+    for stage in stages[max(begun, default=0) :]:
+        place, steps = folder / stage.name, stage.epochs * side.steps_per_epoch
         place.mkdir(parents=True, exist_ok=True)
-        steps = stage.epochs * side.steps_per_epoch
         with strategy.scope():
             model = side.distiller(student, stage)
             optimizer = optimizers.adamw(
@@ -160,9 +207,9 @@ def _train(settings, side, strategy, student, stages, folder):
             optimizer.build(model.trainable_variables)
         model.xla, model.accumulation = settings.xla, settings.accumulation
         kept = {"stage": stage.name, "steps": steps}
-        state = progress.Checkpoints(place / "checkpoints", kept, settings.checkpoint_every, steps, keep=1)
+        state = progress.Checkpoints(place / "checkpoints", kept, settings.checkpoint_every, steps, 1, chief)
         done = state.restore(model)
-        if done:
+        if done and chief:
             print(f"{stage.name} goes on after step {done} of {steps}.", flush=True)
         if done == steps:
             continue
@@ -171,17 +218,38 @@ def _train(settings, side, strategy, student, stages, folder):
                 f"{steps - done} steps of {stage.name} are left; expected a multiple of "
                 f"steps_per_execution={settings.steps_per_execution}."
             )
-        shown = board.Board(place / "tensorboard")
-        data = side.batches(model, done)
+        shown = board.Board(place / "tensorboard") if chief else None
 
         def batch_of(step, model=model):
             return {k: np.asarray(x) for k, x in next(iter(side.batches(model, step - 1))).items()}
 
-        log = progress.StepLog(place / "train.jsonl", done, steps, batch_of, None, shown)
+        log = progress.StepLog(place / "train.jsonl", done, steps, batch_of, None, shown, chief)
         log.tokens = settings.batch_size * settings.max_length
-        evaluate = functools.partial(side.evaluate, model, student)
-        held_out = progress.HeldOut(place / "held_out.jsonl", done, side.steps_per_epoch, steps, evaluate, shown)
-        model.fit(data, steps_per_epoch=steps - done, callbacks=[log, held_out, state], shuffle=False, verbose=0)
+        held_out = progress.HeldOut(
+            place / "held_out.jsonl",
+            done,
+            side.steps_per_epoch,
+            steps,
+            functools.partial(_judged, side, judge, model, student),
+            shown,
+            chief,
+            at_start=True,
+        )
+        model.fit(
+            side.batches(model, done),
+            steps_per_epoch=steps - done,
+            callbacks=[log, held_out, state],
+            shuffle=False,
+            verbose=0,
+        )
+
+
+def _judged(side, judge, model, student):
+    """The metrics of a student that learns to answer, and the losses on what is held out."""
+    found = model.evaluate(side.held_out(model), steps=side.held_out_steps, verbose=0, return_dict=True)
+    answers = {name for each in side.answers for name in (f"soft_{each.output}", f"labels_{each.output}")}
+    metrics = judge.metrics(judge.copied(student)) if answers & set(found) else {}
+    return {**metrics, "loss": found.pop("loss"), **found}
 
 
 class _OnTask:
@@ -215,7 +283,7 @@ class _OnTask:
             )
             for kind, examples in (("train", self.train), ("eval", self.judged))
         }
-        self.steps_per_epoch = self._data["train"][1]
+        self.steps_per_epoch, self.held_out_steps = (steps for _, steps in self._data.values())
 
     def begin(self, init):
         """A student to be trained, as a `TaskModel`."""
@@ -249,24 +317,27 @@ class _OnTask:
 
         return found.map(joined).with_options(_by_data())
 
-    def evaluate(self, model, student):
-        """Figures of the student where it learns to answer, and the losses on what is held out."""
-        found = model.evaluate(self._batches("eval"), steps=self._data["eval"][1], verbose=0, return_dict=True)
-        answers = {loss.name for loss in model.objectives} & {
-            name for each in self.answers for name in (f"soft_{each.output}", f"labels_{each.output}")
-        }
-        return {**(self._metrics(student) if answers else {}), "loss": found.pop("loss"), **found}
+    def held_out(self, model):
+        """The examples to be judged on, likewise, once."""
+        return self._batches("eval")
 
-    def _metrics(self, trained):
+    def copied(self, student):
+        """A student of this side's device with the weights of another's."""
+        copy = self._student(type(student.encoder).from_config(student.encoder.get_config()))
+        _copy(student.model, copy.model)
+        return copy
+
+    def metrics(self, trained):
+        """The task's metrics of a model, a dict."""
         return self.task.evaluate(self.judged, trained.predict(saved.inputs_of(self.task, self.judged)))
 
     def figures(self, trained):
         """The metrics of a model, its parameters and operations."""
-        return {**self._metrics(trained), **_size(trained.encoder, trained.model)}
+        return {**self.metrics(trained), **_size(trained.model, self.max_length)}
 
     def save(self, student, folder, recipe):
         """Writes a student as a folder."""
-        student.figures = self._metrics(student)
+        student.figures = self.metrics(student)
         settings = {"task": self.task.name, "encoder": self.settings.teacher, "recipe": recipe}
         settings |= {"train": self.settings.train, "eval": self.settings.eval, "seed": self.settings.seed}
         figures = {**student.figures, "epoch": "the last"}
@@ -292,14 +363,14 @@ class _OnText:
             kind: _prepared(settings, text, output / kind, str(output / "tokenizer"), show_progress)
             for kind, text in (("text", settings.text), ("held_out", (settings.held_out,)))
         }
-        self._steps = {
+        counts = {
             kind: sum(shard["examples"] for shard in records.index_of(folder)["shards"]) // settings.batch_size
             for kind, folder in self._folders.items()
         }
-        for kind, steps in self._steps.items():
+        for kind, steps in counts.items():
             if not steps:
                 raise InputError(f"{kind} has fewer rows than batch_size={settings.batch_size}; expected more text.")
-        self.steps_per_epoch = self._steps["text"]
+        self.steps_per_epoch, self.held_out_steps = counts.values()
         self.answers = ()
         if self.teacher.model is not None:
             names = {"labels": "masked_ids", "counted": "masked_weights"}
@@ -338,26 +409,32 @@ class _OnText:
 
         return found.map(arrays).prefetch(4).with_options(_by_data())
 
-    def evaluate(self, model, student):
-        """The losses on what is held out."""
-        data = self._batches("held_out", model)
-        found = model.evaluate(data, steps=self._steps["held_out"], verbose=0, return_dict=True)
-        return {"loss": found.pop("loss"), **found}
+    def held_out(self, model):
+        """The held-out rows, likewise; each time with the same masks."""
+        return self._batches("held_out", model)
+
+    def copied(self, student):
+        """A student of this side's device with the weights of another's."""
+        encoder = type(student.encoder).from_config(student.encoder.get_config())
+        copy = types.SimpleNamespace(encoder=encoder, model=_guesses(encoder) if self.answers else None)
+        _copy(student.model or student.encoder, copy.model or copy.encoder)
+        return copy
+
+    def metrics(self, trained):
+        """None beside the losses."""
+        return {}
 
     def figures(self, trained):
-        """The loss on what is held out, of its guesses or of what its recipe compares; parameters and operations."""
-        name, size = "masked_lm_loss", _size(trained.encoder, trained.model or trained.encoder)
+        """The loss of its guesses on what is held out, where the recipe has such; its parameters and operations."""
+        size = _size(trained.model or trained.encoder, self.settings.max_length)
         if self.settings.recipe in recipes.GENERAL:
-            if trained is self.teacher:
-                return size
-            name, (stage,) = "recipe_loss", recipes.stages(self.settings.recipe, len(trained.encoder.blocks), False)
-            model = self.distiller(trained, stage)
-        else:
-            ours = traced(trained.encoder, trained.model)
-            found = recipes.labels(recipes.Models(ours, ours, self.answers))
-            model = Distiller(ours, Traced({}, {}, None, 0), found)
+            return size
+        ours = traced(trained.encoder, trained.model)
+        found = recipes.labels(recipes.Models(ours, ours, self.answers))
+        model = Distiller(ours, Traced({}, {}, None, 0), found)
         model.compile()
-        return {name: self.evaluate(model, trained)["loss"], **size}
+        found = model.evaluate(self.held_out(model), steps=self.held_out_steps, verbose=0, return_dict=True)
+        return {"masked_lm_loss": found["loss"], **size}
 
     def save(self, student, folder, recipe):
         """Writes a student as a folder."""
@@ -368,6 +445,11 @@ class _OnText:
     def load(self, folder):
         """A student that was saved."""
         return _pretrained(folder)
+
+
+def _copy(source, target):
+    for ours, theirs in zip(target.variables, source.variables, strict=True):
+        ours.assign(np.asarray(theirs))
 
 
 def _by_data():
@@ -450,6 +532,7 @@ def _prepared(settings, text, folder, tokenizer, show_progress):
     return folder
 
 
-def _size(encoder, model):
-    shapes = {name: (1, LENGTH) for name in model.input}
-    return {"parameters": model.count_params(), "flops": flops.forward(model, shapes)}
+def _size(model, max_length):
+    length = min(LENGTH, max_length)
+    shapes = {name: (1, length) for name in model.input}
+    return {"parameters": model.count_params(), "flops": flops.forward(model, shapes), "length": length}

@@ -27,7 +27,7 @@ flags.DEFINE_enum("recipe", None, RECIPES.split(), "How the student learns.", re
 flags.DEFINE_string("teacher", None, "A folder with the large model.", required=True)
 flags.DEFINE_string("student", None, "A family, as Bert; or a folder with an encoder.", required=True)
 flags.DEFINE_multi_string("set", [], "An argument of the student, as dim=312.")
-flags.DEFINE_enum("init", "teacher", ["teacher", "random"], "What a family's student begins as.")
+flags.DEFINE_enum("init", "random", ["teacher", "random"], "What a family's student begins as.")
 flags.DEFINE_string("task", None, "What the teacher has learnt, as classification.")
 flags.DEFINE_string("train", None, "With --task: labelled examples.")
 flags.DEFINE_string("eval", None, "With --task: those that all three are judged on.")
@@ -48,6 +48,7 @@ flags.DEFINE_bool("xla", False, "Compile the step of each device.")
 flags.DEFINE_enum("teacher_dtype", "float32", ["float32", "mixed_bfloat16"], "Keras's policy for the teacher.")
 flags.DEFINE_enum("strategy", "one_device", ["one_device", "mirrored", "multi_worker", "tpu"], "Of tf.distribute.")
 flags.DEFINE_integer("replicas", None, "Logical devices that mirrored makes of the processors.", 1)
+flags.DEFINE_integer("workers", None, "Processes to start on this machine, as with multi_worker.", 1)
 flags.DEFINE_integer("checkpoint_every", 500, "Steps between two checkpoints.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Of initialization, order, masks and dropout.")
 flags.DEFINE_string("output", None, "The folder to write.", required=True)
@@ -60,7 +61,7 @@ def main():
     needed = ("train", "eval") if FLAGS.task else ("held_out",)
     if absent := [f"--{name}" for name in needed if not FLAGS[name].value]:
         raise InputError(f"{'--task' if FLAGS.task else '--text'} needs {' and '.join(absent)}.")
-    settings = command_line.settings(sys.modules[__name__], but=("json",))
+    settings = command_line.settings(sys.modules[__name__], but=("json", "workers"))
     for name, kind in (("epochs", int), ("learning_rate", float)):
         try:
             settings[name] = tuple(kind(word) for word in settings[name])
@@ -71,7 +72,13 @@ def main():
     quiet.start_tensorflow()
     from keras_bert_suite import distilling
 
-    found = distilling.run(distilling.Settings(**settings), command_line.progress)
+    settings = distilling.Settings(**settings)
+    if FLAGS.workers is None:
+        found = distilling.run(settings, command_line.progress)
+    else:
+        found = distilling.run_workers(settings, command_line.progress, FLAGS.workers, sys.argv[1:])
+    if found is None:
+        return
     folders = {"teacher": FLAGS.teacher, **{name: Path(FLAGS.output) / name for name in ("from_scratch", "distilled")}}
     if FLAGS.task:
         found = students_table.measured(found, folders, Path(FLAGS.output), FLAGS.eval, FLAGS.columns)

@@ -7,9 +7,9 @@ QUANTIZATION = "dynamic_int8"
 # Columns beside the metrics: key, heading, and a number of it as text.
 COLUMNS = (
     ("parameters", "parameters", "{:,}".format),
-    ("flops", "MFLOP at 32 ids", lambda value: f"{value / 1e6:,.0f}"),
+    ("flops", "MFLOP at {} ids", lambda value: f"{value / 1e6:,.0f}"),
     ("megabytes", ".tflite MB", "{:.1f}".format),
-    ("latency_ms", "ms at 32 ids", "{:.2f}".format),
+    ("latency_ms", "ms at {} ids", "{:.2f}".format),
 )
 
 
@@ -27,23 +27,22 @@ def measured(found, folders, output, examples_path, columns):
         The dict with, for each model, `megabytes`, `latency_ms` (the median of one thread) and `device`, the metrics
         of the file's answers.
     """
-    from keras_bert_suite.distilling import LENGTH
     from keras_bert_suite.edge import benchmark, export, pipeline
     from keras_bert_suite.tasks import saved
 
-    paths, devices = {}, {}
+    paths, devices, length = {}, {}, found["distilled"]["length"]
     for name, folder in folders.items():
         trained, paths[name] = saved.load(folder), output / f"{name}.tflite"
-        export.export(trained, paths[name], QUANTIZATION, lengths=sorted({LENGTH, trained.max_length}))
+        export.export(trained, paths[name], QUANTIZATION, lengths=sorted({length, trained.max_length}))
         examples = trained.task.read(examples_path, columns)
         inputs = [trained.task.input(example) for example in examples]
         answers = pipeline.load(paths[name]).predict(inputs, progress=command_line.progress)
         devices[name] = trained.task.evaluate(examples, answers)
-    timed = benchmark.benchmark([str(path) for path in paths.values()], lengths=[LENGTH])["contenders"]
+    timed = benchmark.benchmark([str(path) for path in paths.values()], lengths=[length])["contenders"]
     files = {each["name"]: each for each in timed}
     for name, path in paths.items():
         file = files[str(path)]
-        latency = file["latency"]["1"][str(LENGTH)]["p50"]
+        latency = file["latency"]["1"][str(length)]["p50"]
         found[name] |= {"megabytes": file["megabytes"], "latency_ms": latency, "device": devices[name]}
     return found
 
@@ -61,12 +60,12 @@ def page(found, title):
         points = [
             (name, figures["latency_ms"], figures[metric], name == "distilled") for name, figures in found.items()
         ]
-        sections.append((f"{metric} against milliseconds at 32 ids", report.scatter(points, "ms", metric)))
+        sections.append((f"{metric} against milliseconds", report.scatter(points, "ms", metric)))
     return report.page(title, sections)
 
 
 def _metrics(found):
-    known = {key for key, *_ in COLUMNS} | {"device"}
+    known = {key for key, *_ in COLUMNS} | {"device", "length"}
     return [name for name in found["distilled"] if name not in known]
 
 
@@ -74,7 +73,12 @@ def _table(found):
     metrics = _metrics(found)
     columns = [column for column in COLUMNS if all(column[0] in figures for figures in found.values())]
     devices = metrics[:1] if all("device" in figures for figures in found.values()) else []
-    header = ["", *metrics, *(f"{name} as int8" for name in devices), *(heading for _, heading, _ in columns)]
+    header = [
+        "",
+        *metrics,
+        *(f"{name} as int8" for name in devices),
+        *(heading.format(found["distilled"]["length"]) for _, heading, _ in columns),
+    ]
     rows = [
         [
             name.replace("_", " "),

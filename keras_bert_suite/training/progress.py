@@ -133,19 +133,26 @@ class HeldOut(keras.callbacks.Callback):
         evaluate: a function to a dict of numbers, of which the first is printed.
         board: a `Board` that is given the same numbers, as `held_out/loss` and so on, or None.
         chief: whether this process is the one that writes.
+        at_start: whether the model is judged before the first step too.
     """
 
-    def __init__(self, path, done, every, steps, evaluate, board=None, chief=True):
+    def __init__(self, path, done, every, steps, evaluate, board=None, chief=True, at_start=False):
         super().__init__()
         self.path, self.step, self.every, self.steps = Path(path), done, every, steps
-        self.evaluate, self.board, self.chief = evaluate, board, chief
+        self.evaluate, self.board, self.chief, self.at_start = evaluate, board, chief, at_start
         if chief:
             _cut(self.path, done)
 
     def on_train_batch_end(self, batch, logs=None):
         before, self.step = self.step, self.step + len(self.model.last_losses)
-        if self.step // self.every == before // self.every and self.step < self.steps:
-            return
+        if self.step // self.every > before // self.every or self.step >= self.steps:
+            self._judge()
+
+    def on_train_begin(self, logs=None):
+        if self.at_start and not self.step:
+            self._judge()
+
+    def _judge(self):
         found = {name: float(value) for name, value in self.evaluate().items()}
         if not self.chief:
             return
