@@ -68,6 +68,7 @@ MAY_IMPORT = {
         "training",
         "data",
         "errors",
+        "nearest",
     },
     "evaluation": {"errors"},
     "training": {"keras", "tensorflow", "layers", "checkpoints", "training", "errors"},
