@@ -89,6 +89,7 @@ MAY_IMPORT = {
         "data",
         "errors",
         "distillation",
+        "nearest",
     },
     "evaluation": {"errors"},
     "training": {"keras", "tensorflow", "layers", "checkpoints", "training", "errors"},

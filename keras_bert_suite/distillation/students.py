@@ -1,9 +1,14 @@
 """Students that begin from their teacher: some of its blocks, fewer of its dimensions, or fewer of its pieces."""
 
+import dataclasses
 import inspect
 import re
 
+import numpy as np
+from keras import ops
+
 from keras_bert_suite.errors import InputError
+from keras_bert_suite.tokenizers import vocabularies
 
 # What a layer's config says that changes nothing of what its arrays compute.
 _FREE = {"name", "dtype", "trainable", "shared_object_id", "build_config", "dropout", "attention_dropout"}
@@ -137,3 +142,66 @@ def _differing(ours, theirs, free):
             yield from _differing(*pair, free)
         elif pair[0] != pair[1]:
             yield name, *pair
+
+
+def prune_vocabulary(encoder, tokenizer, texts, keep=(), min_count=1):
+    """An encoder and a tokenizer with those pieces alone that texts are made of; see `tokenizers.vocabularies.pruned`.
+
+    For texts whose pieces are all left, as with a `min_count` of 1 those that are given, the encoder gives exactly
+    what it did.
+
+    Args:
+        encoder: an `Encoder` of a family.
+        tokenizer: its `Tokenizer`.
+        texts: strings.
+        keep: further strings whose pieces stay, or pieces, however rare they are.
+        min_count: how often a piece is in the texts at least.
+
+    Returns:
+        The encoder and the tokenizer.
+
+    Raises:
+        InputError: the vocabulary is of a kind that cannot be cut, or the encoder of no family.
+    """
+    new = vocabularies.pruned(tokenizer, texts, keep, min_count)
+    arguments = encoder.get_config()
+    if "vocab_size" not in arguments:
+        raise InputError(f"{type(encoder).__name__} has no argument vocab_size; expected an encoder of a family.")
+    if arguments.get("pad_id") not in (None, new.pad_id):
+        raise InputError(
+            f"{type(encoder).__name__} counts positions from the id of padding, {arguments['pad_id']}; fewer pieces "
+            f"would make it {new.pad_id}. Keep the pieces before it."
+        )
+    made = type(encoder).from_config({**arguments, "vocab_size": new.vocab_size})
+    _take_rows(made, encoder, tokenizer, new)
+    return made, new
+
+
+def prune_model(trained, texts, keep=(), min_count=1):
+    """A fine-tuned model, or one that fills in masks, with fewer pieces; as `prune_vocabulary`.
+
+    Args:
+        trained: a `TaskModel`, as `tasks.saved.load` gives it.
+        texts: strings.
+        keep: further strings whose pieces stay, or pieces, however rare they are.
+        min_count: how often a piece is in the texts at least.
+
+    Returns:
+        A `TaskModel`; of masked LM the head has the rows of the pieces that are left.
+    """
+    encoder, tokenizer = prune_vocabulary(trained.encoder, trained.tokenizer, texts, keep, min_count)
+    task = type(trained.task)(**{name: value for name, value in trained.task.config.items() if name != "name"})
+    task.take(tokenizer)
+    model = task.build(encoder, encoder.get_config().get("dropout", 0.0))
+    _take_rows(model, trained.model, trained.tokenizer, tokenizer)
+    return dataclasses.replace(trained, encoder=encoder, model=model, task=task, tokenizer=tokenizer)
+
+
+def _take_rows(new, old, old_tokenizer, new_tokenizer):
+    """Fills a model from one of more pieces: of arrays with a row a piece the rows that are left, and the others."""
+    rows = np.concatenate(vocabularies.cuts(new_tokenizer, old_tokenizer))
+    theirs = {variable.path: variable for variable in old.weights}
+    for variable in new.weights:
+        values = ops.convert_to_numpy(theirs[variable.path])
+        axes = [axis for axis, size in enumerate(variable.shape) if size != values.shape[axis]]
+        variable.assign(np.take(values, rows, axes[0]) if axes else values)

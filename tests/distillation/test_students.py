@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from keras_bert_suite import Albert, Bert, DistilBert, Encoder, InputError, ModernBert
+from keras_bert_suite import Albert, Bert, DistilBert, Encoder, InputError, ModernBert, Roberta, Tokenizer
 from keras_bert_suite.distillation import students
+from keras_bert_suite.tasks import saved, task_class
+from keras_bert_suite.tokenizers import training
 from tests.checks import GOLDEN, difference, golden
 
 SIZES = dict(dim=16, num_heads=2, feed_forward_dim=24, max_length=20)
@@ -140,3 +142,65 @@ def test_teachers_that_cannot_be_cut():
         students.from_blocks(teacher, [1], dim=8)
     with pytest.raises(InputError, match="has no argument num_layers"):
         students.from_blocks(Encoder(teacher.embeddings, teacher.blocks), [1])
+
+
+TEXTS = ["some words of a text", "of a text", "7 of these 龍"]
+MORE = ["none of those keratinocytes are in it", "a text"]
+
+
+@pytest.mark.parametrize(("train", "family"), [(training.wordpiece, Bert), (training.byte_bpe, Roberta)])
+def test_fewer_pieces_give_the_same(train, family):
+    tokenizer = train((TEXTS + MORE) * 2, 330)
+    pads = {"pad_id": tokenizer.pad_id} if family is Roberta else {}
+    # A table may have rows that are no piece's.
+    teacher = encoder(family, vocab_size=tokenizer.vocab_size + 3, num_layers=2, **SIZES, **pads)
+    student, fewer = students.prune_vocabulary(teacher, tokenizer, TEXTS)
+    assert student.get_config()["vocab_size"] == fewer.vocab_size < tokenizer.vocab_size
+    found = student(_inputs(student, fewer, TEXTS))["sequence_output"]
+    expected = teacher(_inputs(teacher, tokenizer, TEXTS))["sequence_output"]
+    assert difference(found, expected) == 0
+    whole, same = students.prune_vocabulary(teacher, tokenizer, TEXTS, keep=tokenizer.vocabulary)
+    assert same.vocabulary == tokenizer.vocabulary
+    assert difference(whole.weights[0], np.asarray(teacher.weights[0])[:-3]) == 0
+
+
+def _inputs(model, tokenizer, texts):
+    arrays = tokenizer.arrays(tokenizer.encode_batch(texts))
+    return {name: arrays[name] for name in model.input}
+
+
+@pytest.mark.parametrize("name", ["masked_lm", "classification"])
+def test_a_model_of_fewer_pieces_answers_alike(name, tmp_path):
+    tokenizer = training.wordpiece((TEXTS + MORE) * 2, 90)
+    task = task_class(name)(**({"labels": ["x", "y"]} if name == "classification" else {"top": 2}))
+    encoder(Bert, vocab_size=tokenizer.vocab_size, num_layers=1, **SIZES).save_preset(tmp_path / "base", tokenizer)
+    trained = saved.begin(task, tmp_path / "base", 16)
+    for variable in trained.model.weights[-4:]:
+        variable.assign(np.random.default_rng(0).normal(size=variable.shape))
+    student = students.prune_model(trained, TEXTS)
+    assert student.tokenizer.vocab_size < tokenizer.vocab_size == trained.tokenizer.vocab_size
+    if name == "classification":
+        answers = [[a["score"] for a in model.predict([(text,) for text in TEXTS])] for model in (trained, student)]
+        assert answers[0] == answers[1]
+        return
+    assert (trained.task.mask_id, student.task.mask_id) == (tokenizer.mask_id, student.tokenizer.mask_id)
+    arrays = [m.features(m.tokenizer.encode_batch(["some [MASK] of a text"])) for m in (trained, student)]
+    theirs, ours = (np.asarray(m.model(x)["logits"])[0, 0] for m, x in zip((trained, student), arrays, strict=True))
+    rows = [tokenizer.vocabulary.index(piece) for piece in student.tokenizer.vocabulary]
+    # The same products, in a matrix product of another width.
+    assert difference(ours, theirs[rows]) < 1e-5
+    bias, old = (np.asarray(m.model.get_layer("masked_lm").bias) for m in (student, trained))
+    assert difference(bias, old[rows]) == 0
+
+
+def test_vocabularies_that_cannot_be_cut():
+    tokenizer = training.wordpiece(TEXTS * 2, 90)
+    teacher = Bert(tokenizer.vocab_size, num_layers=1, **SIZES)
+    with pytest.raises(InputError, match="no argument vocab_size"):
+        students.prune_vocabulary(Encoder(teacher.embeddings, teacher.blocks), tokenizer, TEXTS)
+    late = Tokenizer(
+        ["of", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "words", "w", *"ords", "##o", "##r", "##d", "##s", "[PAD]"]
+    )
+    counted = Roberta(late.vocab_size, num_layers=1, pad_id=late.pad_id, **SIZES)
+    with pytest.raises(InputError, match="positions from the id of padding, 15; .* make it 14"):
+        students.prune_vocabulary(counted, late, ["of"])
