@@ -16,7 +16,7 @@ from keras_bert_suite import flops, heads, models, preparation, pretraining
 from keras_bert_suite.checkpoints import loading, presets, writing
 from keras_bert_suite.data import records
 from keras_bert_suite.data.masking import Masking
-from keras_bert_suite.distillation import recipes, students
+from keras_bert_suite.distillation import augmentation, recipes, students
 from keras_bert_suite.distillation.distiller import Distiller
 from keras_bert_suite.distillation.traces import Traced, traced
 from keras_bert_suite.encoders import Encoder
@@ -25,7 +25,7 @@ from keras_bert_suite.layers import NO_LANGUAGE
 from keras_bert_suite.objectives.masked_lm import Gather, cross_entropy
 from keras_bert_suite.quiet import quiet
 from keras_bert_suite.tasks import card, saved
-from keras_bert_suite.tokenizers import Tokenizer
+from keras_bert_suite.tokenizers import Tokenizer, vocabularies
 from keras_bert_suite.training import board, distribution, launcher, optimizers, progress
 
 # What a row may have for the inputs of an encoder.
@@ -47,10 +47,13 @@ class Settings:
     student: str
     set: tuple
     init: str
+    prune_vocabulary: bool
     task: str
     train: str
     eval: str
     columns: tuple
+    augmenter: str
+    copies: int
     text: tuple
     held_out: str
     max_length: int
@@ -109,7 +112,7 @@ def run(settings, show_progress=iter):
                 print(f"{name}: {', '.join(f'{each.name} ({each.epochs} epochs)' for each in stages)}", flush=True)
             _train(settings, (side, judge), strategy, student, stages, output / "stages" / name, chief)
             if chief:
-                side.save(judge.copied(student), output / name, recipe)
+                side.save(student if judge is side else judge.copied(student), output / name, recipe)
             if settings.strategy == "multi_worker":
                 # The others wait until it is written: one that ends before takes the first one with it.
                 strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: tf.constant(1.0)), axis=None)
@@ -248,7 +251,7 @@ def _judged(side, judge, model, student):
     """The metrics of a student that learns to answer, and the losses on what is held out."""
     found = model.evaluate(side.held_out(model), steps=side.held_out_steps, verbose=0, return_dict=True)
     answers = {name for each in side.answers for name in (f"soft_{each.output}", f"labels_{each.output}")}
-    metrics = judge.metrics(judge.copied(student)) if answers & set(found) else {}
+    metrics = judge.metrics(student if judge is side else judge.copied(student)) if answers & set(found) else {}
     return {**metrics, "loss": found.pop("loss"), **found}
 
 
@@ -270,7 +273,10 @@ class _OnTask:
         self.train, self.judged = (task.read(path, settings.columns) for path in (settings.train, settings.eval))
         for examples, path in ((self.train, settings.train), (self.judged, settings.eval)):
             task.check(examples, path)
-        self.tokenizer, self.pieces = _tokenizer_of(settings, self.teacher.tokenizer)
+        if settings.augmenter:
+            self.train = _augmented(settings, self.train, show_progress)
+        texts = [text for item in saved.inputs_of(task, self.train) for text in (item.text, item.pair) if text]
+        self.tokenizer, self.pieces = _tokenizer_of(settings, self.teacher.tokenizer, texts)
         self.max_length = min(settings.max_length, self.teacher.max_length)
         losses, weights = task.losses(), task.loss_weights or {}
         self.answers = tuple(
@@ -287,8 +293,7 @@ class _OnTask:
 
     def begin(self, init):
         """A student to be trained, as a `TaskModel`."""
-        encoder = _student_encoder(self.settings, self.tokenizer, self.max_length, self.teacher.encoder, init)
-        return self._student(encoder)
+        return self._student(_student_encoder(self, self.max_length, init))
 
     def _student(self, encoder):
         model = self.task.build(encoder, encoder.get_config().get("dropout", 0.0))
@@ -380,7 +385,7 @@ class _OnText:
 
     def begin(self, init):
         """A student to be trained: its encoder, and a model that guesses hidden pieces."""
-        encoder = _student_encoder(self.settings, self.tokenizer, self.settings.max_length, self.teacher.encoder, init)
+        encoder = _student_encoder(self, self.settings.max_length, init)
         return types.SimpleNamespace(encoder=encoder, model=_guesses(encoder) if self.answers else None)
 
     def distiller(self, student, stage):
@@ -489,15 +494,18 @@ def _guesses(encoder, head=None):
     return keras.Model({**encoder.input, "masked_positions": places}, {"masked_lm": head(states)})
 
 
-def _tokenizer_of(settings, theirs):
+def _tokenizer_of(settings, theirs, texts=()):
     """The student's tokenizer, and for each of its pieces the number of the teacher's; None where they are the same.
 
     Raises:
         InputError: the teacher lacks one of the pieces.
     """
-    if settings.student in pretraining.families():
-        return theirs, None
-    ours = Tokenizer.from_preset(settings.student)
+    if settings.student not in pretraining.families():
+        ours = Tokenizer.from_preset(settings.student)
+    elif settings.prune_vocabulary:
+        ours = vocabularies.pruned(theirs, texts)
+    else:
+        ours = theirs
     if ours.vocabulary == theirs.vocabulary:
         return ours, None
     known = {piece: i for i, piece in enumerate(theirs.vocabulary)}
@@ -510,13 +518,37 @@ def _tokenizer_of(settings, theirs):
     return ours, [known[piece] for piece in ours.vocabulary]
 
 
-def _student_encoder(settings, tokenizer, max_length, teacher, init):
+def _student_encoder(side, max_length, init):
     """The student's encoder: a family's, new or begun from the teacher; or that of a folder."""
+    settings = side.settings
     asked = types.SimpleNamespace(encoder=settings.student, set=settings.set, max_length=max_length)
-    encoder = pretraining.encoder_of(asked, tokenizer)
+    encoder = pretraining.encoder_of(asked, side.tokenizer)
     if init == "teacher" and settings.student in pretraining.families():
-        students.begin(encoder, teacher)
+        students.begin(encoder, side.teacher.encoder, side.pieces)
     return encoder
+
+
+def _augmented(settings, examples, show_progress):
+    """Labelled examples with copies, as a masked LM makes them; kept in a file."""
+    path = Path(settings.output) / "augmented.jsonl"
+    if not path.exists():
+        tokenizer = Tokenizer.from_preset(settings.augmenter)
+        model = models.load_model(settings.augmenter, head="masked_lm")
+        table = model.get_layer("embeddings").token.embeddings
+        found = augmentation.augmented(
+            examples,
+            model,
+            tokenizer,
+            augmentation.Neighbours.of_table(table, tokenizer),
+            settings.copies,
+            max_length=settings.max_length,
+            seed=settings.seed,
+            progress=show_progress,
+        )
+        with progress.room_for(path), writing.new_file(path) as temporary, open(temporary, "w") as file:
+            file.writelines(json.dumps(example) + "\n" for example in found)
+    with open(path) as file:
+        return [json.loads(line) for line in file]
 
 
 def _prepared(settings, text, folder, tokenizer, show_progress):

@@ -8,9 +8,8 @@ r"""Distils a large model into a small one, and shows both beside the same small
 
 Recipes: task (the teacher's answers and the labels), distilbert, tinybert_general, tinybert_task, mobilebert,
 minilm_v1, minilm_v2. On a task the teacher is a folder of kbs-finetune; on text a pre-trained encoder, with its
-masked-LM head for distilbert and mobilebert. A student that is a family begins from the teacher's tables; one that is
-a folder as it is. OUTPUT/distilled is the student, a folder that all tools take; OUTPUT/from_scratch the one that
-learnt from labels alone. A run that was killed goes on from its last checkpoint when the same command is given again.
+masked-LM head for distilbert and mobilebert. OUTPUT/distilled is the student, a folder that all tools take;
+OUTPUT/from_scratch the one that learnt from labels alone. A run that was killed goes on when the command is repeated.
 """
 
 import sys
@@ -21,17 +20,20 @@ from absl import flags, logging
 from keras_bert_suite import InputError, quiet
 from keras_bert_suite.tools import command_line, students_table
 
-RECIPES = "task distilbert tinybert_general tinybert_task mobilebert minilm_v1 minilm_v2"
+RECIPES = ["task", "distilbert", "tinybert_general", "tinybert_task", "mobilebert", "minilm_v1", "minilm_v2"]
 FLAGS = flags.FLAGS
-flags.DEFINE_enum("recipe", None, RECIPES.split(), "How the student learns.", required=True)
+flags.DEFINE_enum("recipe", None, RECIPES, "How the student learns.", required=True)
 flags.DEFINE_string("teacher", None, "A folder with the large model.", required=True)
 flags.DEFINE_string("student", None, "A family, as Bert; or a folder with an encoder.", required=True)
 flags.DEFINE_multi_string("set", [], "An argument of the student, as dim=312.")
-flags.DEFINE_enum("init", "random", ["teacher", "random"], "What a family's student begins as.")
+flags.DEFINE_enum("init", "teacher", ["teacher", "random"], "What a family's student begins as.")
+flags.DEFINE_bool("prune_vocabulary", False, "With --task: a family's student has the pieces of --train alone.")
 flags.DEFINE_string("task", None, "What the teacher has learnt, as classification.")
 flags.DEFINE_string("train", None, "With --task: labelled examples.")
 flags.DEFINE_string("eval", None, "With --task: those that all three are judged on.")
 flags.DEFINE_list("columns", None, "Columns of a file without a header line, as label,text.")
+flags.DEFINE_string("augmenter", None, "With --task: a masked LM, which writes copies of --train with other words.")
+flags.DEFINE_integer("copies", 20, "Of each example at most, by --augmenter.", 1)
 flags.DEFINE_multi_string("text", [], "In place of --task: text files, paths or patterns.")
 flags.DEFINE_string("held_out", None, "With --text: a text file that all are judged on.")
 flags.DEFINE_integer("max_length", 128, "Token ids of a row at most.", lower_bound=3)
@@ -58,15 +60,9 @@ flags.DEFINE_string("json", None, "File for the figures of teacher, from_scratch
 def main():
     if bool(FLAGS.task) == bool(FLAGS.text):
         raise InputError("Expected --task or --text, one of them.")
-    needed = ("train", "eval") if FLAGS.task else ("held_out",)
-    if absent := [f"--{name}" for name in needed if not FLAGS[name].value]:
-        raise InputError(f"{'--task' if FLAGS.task else '--text'} needs {' and '.join(absent)}.")
+    command_line.needs(*(("task", "train", "eval") if FLAGS.task else ("text", "held_out")))
     settings = command_line.settings(sys.modules[__name__], but=("json", "workers"))
-    for name, kind in (("epochs", int), ("learning_rate", float)):
-        try:
-            settings[name] = tuple(kind(word) for word in settings[name])
-        except ValueError:
-            raise InputError(f"--{name}={','.join(settings[name])}; expected numbers.") from None
+    settings |= {name: command_line.numbers(name, kind) for name, kind in (("epochs", int), ("learning_rate", float))}
     # Below it are lines on each new length of a batch, and on each all-reduce.
     logging.set_verbosity(logging.ERROR)
     quiet.start_tensorflow()

@@ -205,3 +205,40 @@ def _take_rows(new, old, old_tokenizer, new_tokenizer):
         values = ops.convert_to_numpy(theirs[variable.path])
         axes = [axis for axis, size in enumerate(variable.shape) if size != values.shape[axis]]
         variable.assign(np.take(values, rows, axes[0]) if axes else values)
+
+
+def begin(student, teacher, pieces=None):
+    """Fills a new student with what it can have of its teacher.
+
+    A block begins as that of the teacher whose place `layer_map` says, where all of its arrays have the same shapes.
+    Tables of embeddings begin as the teacher's; in a narrower student as what its rows are along the main directions
+    of the teacher's token table. What nothing fits stays as it is.
+
+    Args:
+        student: an `Encoder`, changed in place.
+        teacher: the teacher's `Encoder`.
+        pieces: for each of the student's token ids the teacher's, a list; None where they are the same.
+    """
+    theirs = {variable.path: ops.convert_to_numpy(variable) for variable in teacher.weights}
+    if len({id(block) for block in student.blocks}) == len(student.blocks) <= len(teacher.blocks):
+        for i, block in zip(layer_map(len(teacher.blocks), len(student.blocks)), student.blocks, strict=True):
+            found = [theirs.get(re.sub(r"^block_\d+", f"block_{i}", each.path)) for each in block.weights]
+            fits = [array is not None and array.shape == each.shape for array, each in zip(found, block.weights)]
+            for variable, array in zip(block.weights, found, strict=True) if all(fits) else ():
+                variable.assign(array)
+    token, width = "embeddings/token/embeddings", student.embeddings.token.embeddings.shape[-1]
+    if token not in theirs or width > theirs[token].shape[-1]:
+        return
+    table = theirs[token].astype("float64")
+    directions = np.linalg.svd(table - table.mean(0), full_matrices=False)[2][:width].T
+    for variable in student.embeddings.weights:
+        array = theirs.get(variable.path)
+        if array is None:
+            continue
+        if variable.path == token and pieces is not None:
+            array = array[pieces]
+        if array.ndim == 2 and array.shape[1] == len(directions) != variable.shape[1] == width:
+            array = array @ directions
+        array = array[: variable.shape[0]]
+        if array.shape == tuple(variable.shape):
+            variable.assign(array)
