@@ -64,21 +64,6 @@ def settings(module, but):
     return {flag.name: flag.value for flag in flags.FLAGS.get_flags_for_module(module) if flag.name not in but}
 
 
-def needs(flag, *others):
-    """Raises InputError where one of the others is not given with a flag."""
-    if absent := [f"--{name}" for name in others if not flags.FLAGS[name].value]:
-        raise InputError(f"--{flag} needs {' and '.join(absent)}.")
-
-
-def numbers(flag, kind):
-    """The value of a flag that is a list, as a tuple of numbers of a kind."""
-    words = flags.FLAGS[flag].value
-    try:
-        return tuple(kind(word) for word in words)
-    except ValueError:
-        raise InputError(f"--{flag}={','.join(words)}; expected numbers.") from None
-
-
 def progress(items):
     """A progress bar over a list, on standard error where that is a terminal."""
     from tqdm import tqdm

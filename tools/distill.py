@@ -18,7 +18,7 @@ from pathlib import Path
 from absl import flags, logging
 
 from keras_bert_suite import InputError, quiet
-from keras_bert_suite.tools import command_line, students_table
+from keras_bert_suite.tools import command_line, flag_values, students_table
 
 RECIPES = ["task", "distilbert", "tinybert_general", "tinybert_task", "mobilebert", "minilm_v1", "minilm_v2"]
 FLAGS = flags.FLAGS
@@ -60,9 +60,9 @@ flags.DEFINE_string("json", None, "File for the figures of teacher, from_scratch
 def main():
     if bool(FLAGS.task) == bool(FLAGS.text):
         raise InputError("Expected --task or --text, one of them.")
-    command_line.needs(*(("task", "train", "eval") if FLAGS.task else ("text", "held_out")))
+    flag_values.needs(*(("task", "train", "eval") if FLAGS.task else ("text", "held_out")))
     settings = command_line.settings(sys.modules[__name__], but=("json", "workers"))
-    settings |= {name: command_line.numbers(name, kind) for name, kind in (("epochs", int), ("learning_rate", float))}
+    settings |= {name: flag_values.numbers(name, kind) for name, kind in (("epochs", int), ("learning_rate", float))}
     # Below it are lines on each new length of a batch, and on each all-reduce.
     logging.set_verbosity(logging.ERROR)
     quiet.start_tensorflow()

@@ -222,10 +222,10 @@ def begin(student, teacher, pieces=None):
     theirs = {variable.path: ops.convert_to_numpy(variable) for variable in teacher.weights}
     if len({id(block) for block in student.blocks}) == len(student.blocks) <= len(teacher.blocks):
         for i, block in zip(layer_map(len(teacher.blocks), len(student.blocks)), student.blocks, strict=True):
-            found = [theirs.get(re.sub(r"^block_\d+", f"block_{i}", each.path)) for each in block.weights]
-            fits = [array is not None and array.shape == each.shape for array, each in zip(found, block.weights)]
-            for variable, array in zip(block.weights, found, strict=True) if all(fits) else ():
-                variable.assign(array)
+            found = [(each, theirs.get(re.sub(r"^block_\d+", f"block_{i}", each.path))) for each in block.weights]
+            if all(array is not None and array.shape == each.shape for each, array in found):
+                for variable, array in found:
+                    variable.assign(array)
     token, width = "embeddings/token/embeddings", student.embeddings.token.embeddings.shape[-1]
     if token not in theirs or width > theirs[token].shape[-1]:
         return
