@@ -7,6 +7,7 @@ from keras_bert_suite.layers.attention import (
     distances,
     masked_softmax,
     merge_heads,
+    padding_bias,
     split_heads,
 )
 from keras_bert_suite.layers.base import Dropout, Layer, NoNorm, activation, dense, norm, register, table
@@ -77,6 +78,7 @@ __all__ = [
     "dense",
     "distances",
     "masked_softmax",
+    "padding_bias",
     "merge_heads",
     "norm",
     "register",

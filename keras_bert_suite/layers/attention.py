@@ -34,10 +34,21 @@ def masked_softmax(scores, padding_mask=None):
     dtype = scores.dtype
     scores = ops.cast(scores, "float32")
     if padding_mask is not None:
-        bias = (ops.cast(padding_mask, "float32") - 1.0) * -FORBIDDEN
-        bias = ops.expand_dims(bias, 1)
-        scores = scores + (bias if len(padding_mask.shape) == 3 else ops.expand_dims(bias, 1))
+        scores = scores + padding_bias(padding_mask)
     return ops.cast(ops.softmax(scores, axis=-1), dtype)
+
+
+def padding_bias(padding_mask):
+    """What is added to scores, so that no weight is left for keys that are not to be read.
+
+    Args:
+        padding_mask: `(batch, time)` or `(batch, time, time)`, as `masked_softmax` takes it.
+
+    Returns:
+        Float32, `(batch, 1, 1, time)` or `(batch, 1, time, time)`.
+    """
+    bias = ops.expand_dims((ops.cast(padding_mask, "float32") - 1.0) * -FORBIDDEN, 1)
+    return bias if len(padding_mask.shape) == 3 else ops.expand_dims(bias, 1)
 
 
 @register

@@ -50,7 +50,17 @@ class TaskModel:
     figures: dict = dataclasses.field(default_factory=dict)
     examples: list = dataclasses.field(default_factory=list)
 
-    def training_data(self, examples, batch_size, seed, epochs, token_dropout=0.0, entity_dropout=0.0):
+    def training_data(
+        self,
+        examples,
+        batch_size,
+        seed,
+        epochs,
+        token_dropout=0.0,
+        entity_dropout=0.0,
+        names=None,
+        drop_remainder=False,
+    ):
         """Labelled examples as the batches of all epochs, for `fit`.
 
         Args:
@@ -60,6 +70,8 @@ class TaskModel:
             epochs: number of epochs.
             token_dropout: the probability of a piece to give way to a random one; see `data.token_dropout`.
             entity_dropout: that of a piece of an entity.
+            names: the encoder's inputs that a batch has; None for those of this model's.
+            drop_remainder: whether the last batch of an epoch is left out where it is smaller.
 
         Returns:
             A function from the first epoch to give to a `tf.data.Dataset`, and the number of steps of an epoch.
@@ -68,7 +80,7 @@ class TaskModel:
         features, targets, encodings, sources = [], [], [], []
         for example, found in zip(examples, encoded, strict=True):
             for group, target in self.task.training(example, found):
-                features.append([self._row(encoding) for encoding in group])
+                features.append([self._row(encoding, names) for encoding in group])
                 targets.append(target)
                 encodings.append(group)
                 sources.append(example)
@@ -87,13 +99,17 @@ class TaskModel:
             padding_side=self.tokenizer.padding_side,
             grouped=self.task.grouped,
             token_targets=self.task.token_targets,
+            drop_remainder=drop_remainder,
         )
-        return batches, -(-len(features) // batch_size)
+        steps = len(features) // batch_size if drop_remainder else -(-len(features) // batch_size)
+        if not steps:
+            raise InputError(f"The data has {len(features)} rows; expected batch_size={batch_size} or more.")
+        return batches, steps
 
-    def _row(self, encoding):
+    def _row(self, encoding, names):
         return {
             name: getattr(encoding, _FEATURES[name]) if name in _FEATURES else [NO_LANGUAGE] * len(encoding.ids)
-            for name in self.encoder.input
+            for name in names or self.encoder.input
         }
 
     def outputs(self, arrays):
