@@ -2,12 +2,12 @@
 
 import collections
 import contextlib
+import importlib.util
 import itertools
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from keras_bert_suite import flops
-from keras_bert_suite.data import record_arrays
+from keras_bert_suite.data import on_the_fly, record_arrays
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.quiet import quiet
 from keras_bert_suite.training import jax_step, peaks
@@ -34,20 +34,19 @@ class Side:
 
     def __init__(self, settings):
         self._settings = settings
-        for name, why in {
-            "text": "which TensorFlow prepares; expected --data, a folder that kbs-prepare_data wrote",
-            "xla": "which is TensorFlow's; JAX compiles every step",
-            "remat": "which is TensorFlow's; expected --accumulation, which needs less memory too",
+        for name, instead in {
+            "xla": "is TensorFlow's: JAX compiles every step",
+            "remat": "is TensorFlow's; expected --accumulation, by which a step needs less memory too",
         }.items():
             if getattr(settings, name):
-                raise InputError(f"Received --{name} with --backend=jax, {why}.")
-        if settings.held_out and not (Path(settings.held_out) / "index.json").exists():
-            raise InputError(
-                f"Received held_out={settings.held_out} with --backend=jax; expected a folder that kbs-prepare_data "
-                "wrote."
-            )
+                raise InputError(f"Received --{name} with --backend=jax; it {instead}.")
         with quiet():
             self.devices = jax_step.devices_of(settings.strategy, settings.replicas)
+            if (settings.text or settings.held_out) and importlib.util.find_spec("tensorflow"):
+                # What cuts text into pieces uses it where it is, and it would take the memory of the GPUs.
+                import tensorflow as tf
+
+                tf.config.set_visible_devices([], "GPU")
 
     def set_up(self, model):
         """Does nothing: a compiled model's step is right as it is."""
@@ -56,12 +55,15 @@ class Side:
         """An iterator of endless batches, dicts of arrays.
 
         Args:
-            source: a folder that `preparation.prepare` wrote.
+            source: a folder that `preparation.prepare` wrote, or an `on_the_fly.Text`.
             batch_size: rows of a batch.
             done: batches before.
             read: rows of the folder that were read before.
             masked: a function of the number of a batch and the batch to what is learned from.
         """
+        if isinstance(source, on_the_fly.Text):
+            group = max(1, on_the_fly.MASKED_ROWS // batch_size)
+            return on_the_fly.arrays(source, batch_size, done, masked, group)
         made = record_arrays.read(source, batch_size, self._settings.seed, begin=read)
         return map(masked, itertools.count(done), made)
 

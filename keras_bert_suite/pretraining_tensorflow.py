@@ -7,9 +7,6 @@ from keras_bert_suite.data import on_the_fly, records
 from keras_bert_suite.quiet import quiet
 from keras_bert_suite.training import board, distribution, peaks
 
-# Rows of text on the fly that are masked at once.
-MASKED_ROWS = 1024
-
 
 class Side:
     """Devices of `tf.distribute` and batches of `tf.data`; `pretraining_jax.Side` has the same names.
@@ -52,7 +49,7 @@ class Side:
             masked: a function of the number of a batch and the batch to what is learned from.
         """
         if isinstance(source, on_the_fly.Text):
-            group = max(1, MASKED_ROWS // batch_size)
+            group = max(1, on_the_fly.MASKED_ROWS // batch_size)
             found = on_the_fly.read(source, batch_size, done, masked, group)
         else:
             found = records.read(source, batch_size, self._settings.seed, begin=read).enumerate(done)

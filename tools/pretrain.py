@@ -14,8 +14,8 @@ kbs-prepare_data wrote in place of --text; next_sentence and sentence_order need
 replaced_token writes its generator too, as OUTPUT/generator, for --encoder=OUTPUT --generator=OUTPUT/generator.
 A run that was killed goes on from its last checkpoint when the same command is given again, and ends as an unbroken
 one does. OUTPUT/train.jsonl has a line for each step, OUTPUT/tensorboard the same for TensorBoard. With
---strategy=mirrored and any --replicas the losses are those of one device. --backend=jax needs no TensorFlow, and reads
---data: its rows, their order and masks are the same, so that a run may go on with the other backend.
+--strategy=mirrored and any --replicas the losses are those of one device. --backend=jax needs no TensorFlow; rows,
+their order and masks are the same, so that a run may go on with the other backend.
 Two phases, as of BERT, or a batch that grows by parts; what a phase does not name is as the flags say:
 
   --phase=steps=900000,batch_size=256 --phase=steps=100000,max_length=512,batch_size=256

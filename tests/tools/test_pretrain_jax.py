@@ -116,21 +116,26 @@ def test_other_objectives(family, more, data, tmp_path):
     assert type(Encoder.from_preset(str(tmp_path))).__name__ == family
 
 
+@pytest.mark.parametrize("more", [[], ["--on_the_fly"]])
+def test_text_needs_no_tensorflow(more, data, tmp_path):
+    given = [word for word in flags(data, tmp_path, *more) if not word.startswith("--data")]
+    tool("pretrain", *given, f"--text={data.parent}/tale.txt", "--tokenizer=kbs_tiny_en")
+    assert losses(tmp_path)[-1] < 7
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"text": ("a.txt",)}, "Received --text with --backend=jax, which TensorFlow prepares"),
         ({"xla": True}, "JAX compiles every step"),
         ({"remat": True}, "Received --remat with --backend=jax"),
         ({"strategy": "multi_worker"}, "expected one_device or mirrored"),
         ({"replicas": 2}, "they are of mirrored"),
-        ({"held_out": "tale.txt"}, "expected a folder that kbs-prepare_data wrote"),
     ],
 )
 def test_what_is_tensorflow_s_alone_is_told(more, message):
     from keras_bert_suite import pretraining_jax
 
-    usual = {"text": (), "xla": False, "remat": False, "held_out": None, "strategy": "one_device", "replicas": None}
+    usual = {"text": (), "held_out": None, "xla": False, "remat": False, "strategy": "one_device", "replicas": None}
     with pytest.raises(InputError, match=message):
         pretraining_jax.Side(SimpleNamespace(**{**usual, **more}))
 
