@@ -5,6 +5,7 @@ Keras's own gives means of an epoch; this one the loss of each step and its part
 
 import jax
 import keras
+from keras import ops
 
 from keras_bert_suite.errors import InputError
 
@@ -47,7 +48,7 @@ class GlobalStep:
     accumulation, last_losses = 1, ()
 
     def train_step(self, state, data):
-        """One update; gives the parts of the loss and, under `loss`, the loss."""
+        """One update; gives the parts of the loss, under `loss` the loss, and the `learning_rate` of the next step."""
         values, others, slots, metrics = state
         batch = _joined(data)
         totals = self.totals(batch)
@@ -61,7 +62,10 @@ class GlobalStep:
         learns = _variables(self)
         kept = zip(self.trainable_variables, values, updated, strict=True)
         values = [new if id(variable) in learns else old for variable, old, new in kept]
-        return {"loss": self.total(parts), **parts}, (values, others, slots, metrics)
+        with keras.StatelessScope(state_mapping=list(zip(self.optimizer.variables, slots, strict=True))):
+            rate = ops.convert_to_tensor(self.optimizer.learning_rate)
+        found = {"loss": self.total(parts), **parts, "learning_rate": rate}
+        return found, (values, others, slots, metrics)
 
     def _loss(self, values, others, batch, totals):
         inputs = {name: batch[name] for name in self.input}
@@ -99,6 +103,11 @@ class GlobalStep:
             parts = {name: tracker.result() for name, tracker in self.trackers.items()}
         metrics = [scope.get_current_value(variable) for variable in self.metrics_variables]
         return {"loss": self.total(parts), **parts}, (values, others, metrics)
+
+    def evaluate(self, *args, **kwargs):
+        """Keras's, also while `fit` runs: of the weights as they are after the last step."""
+        self.jax_state_sync()
+        return super().evaluate(*args, **kwargs)
 
     def make_train_function(self, force=False):
         """What `fit` runs: `steps_per_execution` steps, of which none waits for the one before to be read."""

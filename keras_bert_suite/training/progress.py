@@ -31,7 +31,16 @@ def room_for(path):
         ) from None
 
 
-class StepLog(keras.callbacks.Callback):
+class _OfSteps(keras.callbacks.Callback):
+    """A callback of executions, whose model counts their steps."""
+
+    def set_model(self, model):
+        super().set_model(model)
+        # By `self.model` JAX writes what a step made into each variable, which takes longer than many a step.
+        self.trained = model
+
+
+class StepLog(_OfSteps):
     """Writes a line of JSON for each step, and prints one every ten seconds.
 
     It has `step`, `loss`; and for the last of each execution the parts of the loss, `learning_rate`, that of the step
@@ -71,14 +80,13 @@ class StepLog(keras.callbacks.Callback):
         self._since = self._printed = time.time()
 
     def on_train_batch_end(self, batch, logs=None):
-        losses, now = self.model.last_losses, time.time()
+        losses, now = self.trained.last_losses, time.time()
         entries = [{"step": self.step + i, "loss": loss} for i, loss in enumerate(losses, 1)]
         entries[-1] |= {name: float(value) for name, value in logs.items()}
+        if "learning_rate" not in logs:
+            entries[-1]["learning_rate"] = float(self.trained.optimizer.learning_rate)
         pace = len(losses) / (now - self._since)
-        entries[-1] |= {
-            "learning_rate": float(self.model.optimizer.learning_rate),
-            "tokens_per_second": round(self.tokens * pace),
-        }
+        entries[-1]["tokens_per_second"] = round(self.tokens * pace)
         if self.flops and self.peak:
             entries[-1]["mfu"] = float(f"{self.flops * pace / self.peak:.4g}")
         self.step, self._since = self.step + len(losses), now
@@ -120,7 +128,7 @@ class StepLog(keras.callbacks.Callback):
                 self.board.flush()
 
 
-class HeldOut(keras.callbacks.Callback):
+class HeldOut(_OfSteps):
     """Judges the model on text that it does not learn from, every so many steps and after the last one.
 
     Each time it adds a line of JSON: `step`, `loss` and its parts.
@@ -144,7 +152,7 @@ class HeldOut(keras.callbacks.Callback):
             _cut(self.path, done)
 
     def on_train_batch_end(self, batch, logs=None):
-        before, self.step = self.step, self.step + len(self.model.last_losses)
+        before, self.step = self.step, self.step + len(self.trained.last_losses)
         if self.step // self.every > before // self.every or self.step >= self.steps:
             self._judge()
 
@@ -181,7 +189,7 @@ def _step(line):
         return None
 
 
-class Checkpoints(keras.callbacks.Callback):
+class Checkpoints(_OfSteps):
     """Writes the whole state of a training every so many steps, and finds the newest whole one again.
 
     A checkpoint is whole or not there, whenever the process is killed: a folder `step_N` with `state.npz`, all
@@ -240,7 +248,7 @@ class Checkpoints(keras.callbacks.Callback):
         return self.step
 
     def on_train_batch_end(self, batch, logs=None):
-        before, self.step = self.step, self.step + len(self.model.last_losses)
+        before, self.step = self.step, self.step + len(self.trained.last_losses)
         if self.step // self.every > before // self.every or self.step >= self.steps:
             self.write()
 

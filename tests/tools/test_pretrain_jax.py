@@ -60,7 +60,10 @@ def test_rows_to_an_encoder_and_again_after_a_kill(data, tmp_path):
     found = losses(whole)
     # From even guessing over 6,000 pieces, 8.7 nats, towards the 15 that the text has.
     assert found[0] > 8.5 and found[-1] < 7
-    last = lines(whole / "train.jsonl")[-1]
+    *_, last = entries = lines(whole / "train.jsonl")
+    # Of the step that comes: a line that falls to nothing.
+    rates = 3e-3 * (1 - np.arange(1, STEPS + 1) / STEPS)
+    np.testing.assert_allclose([entry["learning_rate"] for entry in entries], rates, rtol=1e-6, atol=1e-9)
     assert last.keys() == {"step", "loss", "masked_lm", "learning_rate", "tokens_per_second", "mfu"}
     # Of a peak that is measured at another moment.
     assert 0 < last["mfu"] < 2
@@ -88,6 +91,17 @@ def test_two_devices_are_as_one(data, tmp_path):
     tool("pretrain", *flags(data, tmp_path / "two", *still, *two))
     # Float32 rounding in another order of sums, of losses around 8.
     assert np.abs(losses(tmp_path / "one") - losses(tmp_path / "two")).max() <= 2e-6
+
+
+def test_phases_have_batches_and_rates_of_their_own(data, tmp_path):
+    phases = ["--phase=steps=4,batch_size=8..16,accumulation=2", "--phase=steps=4,learning_rate=1e-3,warmup_steps=2"]
+    given = [word for word in flags(data, tmp_path, *phases) if not word.startswith("--steps")]
+    tool("pretrain", *given)
+    assert np.isfinite(losses(tmp_path, 8)).all()
+    # A line that falls to nothing in 4 steps; then 2 steps of warm-up and 2 of fall.
+    rates = [entry["learning_rate"] for entry in lines(tmp_path / "train.jsonl")]
+    expected = [2.25e-3, 1.5e-3, 7.5e-4, 0, 5e-4, 1e-3, 5e-4, 0]
+    np.testing.assert_allclose(rates, expected, rtol=1e-6, atol=1e-9)
 
 
 def test_a_loss_that_is_no_number_leaves_its_batch(data, tmp_path):
