@@ -107,7 +107,7 @@ class Pretraining(GlobalStep, keras.Model):
         return functools.reduce(lambda encoder, each: each.trained(encoder), self.objectives, self.encoder)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """What Keras's own step asks for, where it is right: `x` has the model's inputs, `y` what else a batch has."""
+        """What Keras's own step asks for, on other backends: `x` has the model's inputs, `y` what else a batch has."""
         batch = {**x, **(y or {})}
         return self.total(self.sums(y_pred, batch, self.totals(batch)))
 

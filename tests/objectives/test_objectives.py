@@ -77,7 +77,7 @@ def test_a_masked_state_is_that_of_the_whole_row():
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="a part of make test-jax")
-def test_learns_by_keras_own_step():
+def test_learns_by_fit_of_arrays():
     keras.utils.set_random_seed(2)
     model, batch = attach(Bert(**SMALL, dropout=0.0, attention_dropout=0.0), [MaskedLM(), NextSentence()]), batch_of()
     model.compile(keras.optimizers.Adam(3e-3))
