@@ -20,7 +20,8 @@ class Distiller(Pretraining):
 
     Args:
         student: a `Traced`.
-        teacher: a `Traced`; one without an encoder has what a cache gives, as inputs.
+        teacher: a `Traced`; one without an encoder has what a cache gives, as inputs. The student itself, where it
+            learns from what it computes, and the model is run once.
         losses: a list of `losses.Comparison`, each of another name.
         pieces: for each of the student's token ids the teacher's, a list; None where they are the same.
 
@@ -34,7 +35,9 @@ class Distiller(Pretraining):
             raise InputError(f"Received the losses {', '.join(names) or 'none'}; expected one or more, each once.")
         keys = [each.keys(student, teacher) for each in losses]
         inputs, theirs = dict(student.inputs), sorted({key for _, read in keys for key in read})
-        if teacher.encoder is None:
+        if teacher is student:
+            tensors = student.tensors
+        elif teacher.encoder is None:
             tensors = {key: teacher.tensors[key] for key in theirs}
             inputs |= {CACHED + key: tensor for key, tensor in tensors.items()}
         elif theirs:
