@@ -55,6 +55,7 @@ MAY_IMPORT = {
         "encoders",
         "tokenizers",
         "tasks",
+        "flops",
         "errors",
     },
     "evaluation": {"errors"},

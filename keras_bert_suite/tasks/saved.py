@@ -113,7 +113,7 @@ class TaskModel:
         inputs = [Input(*item) for item in inputs]
         config = self.task.config
         encoded = rows(config, self.tokenizer, inputs, self.max_length)
-        outputs = self._of_rows([encoding for found in encoded for encoding in found.encodings], batch_size, progress)
+        outputs = self.of_rows([encoding for found in encoded for encoding in found.encodings], batch_size, progress)
         answers, start = [], 0
         for item, found in zip(inputs, encoded, strict=True):
             answers.append(decode(config, outputs[start : start + len(found.encodings)], found, item))
@@ -125,10 +125,11 @@ class TaskModel:
         if self.task.name != "similarity":
             raise InputError(f"A model of the task {self.task.name} gives no vectors; expected one of similarity.")
         encoded = rows(self.task.config, self.tokenizer, [(text,) for text in texts], self.max_length)
-        outputs = self._of_rows([found.encodings[0] for found in encoded], batch_size, progress)
+        outputs = self.of_rows([found.encodings[0] for found in encoded], batch_size, progress)
         return np.stack([output["embedding"] for output in outputs])
 
-    def _of_rows(self, encodings, batch_size, progress):
+    def of_rows(self, encodings, batch_size=32, progress=iter):
+        """What the model gives for each of a list of encodings, a list of dicts that `decode` reads."""
         order = np.argsort([len(encoding.ids) for encoding in encodings], kind="stable")
         found = [None] * len(encodings)
         for numbers in progress([order[i : i + batch_size] for i in range(0, len(order), batch_size)]):
