@@ -5,6 +5,7 @@ import dataclasses
 import keras
 from keras import ops
 
+from keras_bert_suite.errors import InputError
 from keras_bert_suite.layers import Layer, register
 
 
@@ -41,7 +42,15 @@ def traced(encoder, model=None):
     Args:
         encoder: an `Encoder`.
         model: a functional model over the encoder's outputs, whose outputs are a dict; or an `EarlyExit`.
+
+    Raises:
+        InputError: the model reads other inputs than the encoder's own, as one over groups of rows does.
     """
+    if model is not None and any(x is not encoder.input.get(name) for name, x in model.input.items()):
+        raise InputError(
+            f"The model {model.name} does not stand on the encoder's own inputs; expected one over single rows, as "
+            "`heads.one_choice` is for multiple choice."
+        )
     found = dict(encoder.trace().output)
     blocks = found.pop("blocks")
     tensors = {
