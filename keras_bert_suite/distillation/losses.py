@@ -1,8 +1,8 @@
 """What a student is compared with its teacher by, in `keras.ops` alone; a list of them is a recipe's heart.
 
-Each gives one number a token, of `(batch, time)`, or a row, of `(batch,)`; the loss is their mean over the real tokens,
-or the rows, of the whole batch, on any number of devices. Padding counts nowhere: not as a token, and not as what a
-token reads.
+Each gives one number a token, of `(batch, time)`, or a row, of `(batch,)`; the loss is their mean over the real
+tokens, or the rows, of the whole batch, on any number of devices. Padding counts nowhere: not as a token, and not as
+what a token reads.
 """
 
 import keras
@@ -222,8 +222,8 @@ class Relations(Comparison):
     """The divergence of the relations that queries, keys or values have among themselves.
 
     A relation is the softmax of the scaled products of all vectors of a head with each other. `of=("value",)` is
-    that of MiniLM (https://arxiv.org/abs/2002.10957); all three with any number of relation heads, for which the heads'
-    vectors are joined and cut anew, MiniLMv2's (https://arxiv.org/abs/2012.15828).
+    that of MiniLM (https://arxiv.org/abs/2002.10957); all three with any number of relation heads, for which the
+    heads' vectors are joined and cut anew, MiniLMv2's (https://arxiv.org/abs/2012.15828).
 
     Args:
         pairs: a list of `(student, teacher)`.
@@ -385,7 +385,7 @@ def _known_projection(projection):
 
 
 def _projections(loss, student_shapes, teacher_shapes):
-    """Dense layers from the student's widths to the teacher's: one, or one a pair; none where there is no projection."""
+    """Dense layers from the student's widths to the teacher's: one, one a pair, or none."""
     if loss.projection is None:
         return _same_width(loss, student_shapes, teacher_shapes)
     if loss.projection == "shared":

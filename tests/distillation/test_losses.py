@@ -1,4 +1,4 @@
-"""Distillation's losses: what numpy says of the real tokens alone, with its gradient; what does not fit is one line."""
+"""Distillation's losses: what numpy says of real tokens alone, with its gradient; what does not fit is one line."""
 
 import keras
 import numpy as np
