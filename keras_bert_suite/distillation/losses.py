@@ -51,7 +51,9 @@ class Comparison(Objective):
             student, teacher: lists of `keras.KerasTensor`, in the order of `keys`.
             inputs: the student's inputs.
         """
-        return Compare(self, name=self.name, dtype="float32")(student, teacher, inputs["padding_mask"])
+        # Under a name that no layer of the student has.
+        layer = Compare(self, name=f"compare_{self.name}", dtype="float32")
+        return layer(student, teacher, inputs["padding_mask"])
 
     def make(self, student_shapes, teacher_shapes):
         """Layers that the comparison learns, built, as a list."""
