@@ -113,6 +113,10 @@ class Frozen(Layer):
     def call(self, inputs):
         return {name: ops.stop_gradient(x) for name, x in self.model(inputs, training=False).items()}
 
+    def compute_output_spec(self, inputs):
+        # As the model has them: JAX would trace it with a length that cannot be compared with the encoder's positions.
+        return {name: keras.KerasTensor(x.shape, x.dtype) for name, x in self.model.output.items()}
+
 
 @register
 class Translate(Layer):
