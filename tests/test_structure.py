@@ -24,7 +24,17 @@ MAY_IMPORT = {
     "encoders": {"keras", "layers", "checkpoints", "encoders", "errors"},
     "heads": {"keras", "layers", "errors"},
     "objectives": {"keras", "encoders", "heads", "layers", "training", "objectives", "errors"},
-    "distillation": {"keras", "encoders", "heads", "layers", "objectives", "distillation", "errors"},
+    "distillation": {
+        "keras",
+        "checkpoints",
+        "encoders",
+        "heads",
+        "layers",
+        "objectives",
+        "training",
+        "distillation",
+        "errors",
+    },
     "pretraining": {
         "checkpoints",
         "keras",

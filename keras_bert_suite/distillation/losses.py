@@ -267,7 +267,9 @@ class Relations(Comparison):
             width, time = x.shape[1] * x.shape[3], ops.shape(x)[2]
             x = ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (-1, time, self.heads, width // self.heads))
             x = ops.transpose(x, (0, 2, 1, 3))
-        return ops.matmul(x * x.shape[-1] ** -0.5, ops.transpose(x, (0, 1, 3, 2)))
+        # Scaled after: of a factor that is scaled before, and read from a cache, TensorFlow 2.21's rewriting of graphs
+        # makes a product that fails with "In[0] ndims must be >= 2".
+        return ops.matmul(x, ops.transpose(x, (0, 1, 3, 2))) * x.shape[-1] ** -0.5
 
 
 class SoftLabels(Comparison):
