@@ -10,6 +10,11 @@ from keras_bert_suite.objectives.objective import Pretraining
 CACHED = "teacher_"
 
 
+def read_of_teacher(student, teacher, losses):
+    """The names of the teacher's tensors that losses read, which a cache has to keep; arguments as `Distiller`'s."""
+    return sorted({key for each in losses for key in each.keys(student, teacher)[1]})
+
+
 @register
 class Distiller(Pretraining):
     """A student that learns from what its teacher computes, as a functional model.
@@ -33,7 +38,7 @@ class Distiller(Pretraining):
         if not names or len(set(names)) < len(names):
             raise InputError(f"Received the losses {', '.join(names) or 'none'}; expected one or more, each once.")
         keys = [each.keys(student, teacher) for each in losses]
-        inputs, theirs = dict(student.inputs), sorted({key for _, read in keys for key in read})
+        inputs, theirs = dict(student.inputs), read_of_teacher(student, teacher, losses)
         if teacher.encoder is None:
             tensors = {key: teacher.tensors[key] for key in theirs}
             inputs |= {CACHED + key: tensor for key, tensor in tensors.items()}
