@@ -17,7 +17,8 @@ from keras_bert_suite.checkpoints import loading, presets, writing
 from keras_bert_suite.data import records
 from keras_bert_suite.data.masking import Masking
 from keras_bert_suite.distillation import augmentation, recipes, students
-from keras_bert_suite.distillation.distiller import Distiller
+from keras_bert_suite.distillation.cache import Cache
+from keras_bert_suite.distillation.distiller import CACHED, Distiller, read_of_teacher
 from keras_bert_suite.distillation.traces import Traced, traced
 from keras_bert_suite.encoders import Encoder
 from keras_bert_suite.errors import InputError
@@ -68,6 +69,7 @@ class Settings:
     steps_per_execution: int
     xla: bool
     teacher_dtype: str
+    cache: str
     strategy: str
     replicas: int
     checkpoint_every: int
@@ -94,6 +96,8 @@ def run(settings, show_progress=iter):
     with quiet():
         strategy = distribution.strategy_of(settings.strategy, settings.replicas)
         tf.config.list_logical_devices()
+    if settings.cache != "none" and (settings.text or settings.strategy == "multi_worker"):
+        raise InputError(f"Received cache={settings.cache}; it is for a task, and for one worker.")
     chief = strategy.cluster_resolver is None or strategy.cluster_resolver.task_id in (None, 0)
     if chief:
         _same_settings(settings, output)
@@ -283,12 +287,13 @@ class _OnTask:
             recipes.Answer(name, kind, losses[name], weights.get(name, 1.0)) for name, kind in task.soft.items()
         )
         reader = dataclasses.replace(self.teacher, tokenizer=self.tokenizer, max_length=self.max_length)
+        given = {"names": INPUTS, "drop_remainder": True, "numbered": settings.cache != "none"}
+        self._examples, self._caches = {"train": self.train, "eval": self.judged}, {}
         self._data = {
-            kind: reader.training_data(
-                examples, settings.batch_size, settings.seed, EPOCHS, names=INPUTS, drop_remainder=True
-            )
-            for kind, examples in (("train", self.train), ("eval", self.judged))
+            kind: reader.training_data(examples, settings.batch_size, settings.seed, EPOCHS, **given)
+            for kind, examples in self._examples.items()
         }
+        self._rows_of = functools.partial(reader.training_rows, names=INPUTS)
         self.steps_per_epoch, self.held_out_steps = (steps for _, steps in self._data.values())
 
     def begin(self, init):
@@ -303,13 +308,34 @@ class _OnTask:
     def distiller(self, student, stage):
         """The model that a stage trains."""
         ours, theirs = traced(student.encoder, student.model), traced(self.teacher.encoder, self.teacher.model)
-        return Distiller(ours, theirs, stage.losses(recipes.Models(ours, theirs, self.answers)), self.pieces)
+        found = stage.losses(recipes.Models(ours, theirs, self.answers))
+        keys = read_of_teacher(ours, theirs, found)
+        if self.settings.cache == "none" or not keys:
+            return Distiller(ours, theirs, found, self.pieces)
+        self._caches = {kind: self._cache(kind, stage, theirs, keys) for kind in self._examples}
+        return Distiller(ours, self._caches["train"].traced(), found)
+
+    def _cache(self, kind, stage, theirs, keys):
+        """What the teacher computes of all rows, on disk."""
+        folder = Path(self.settings.output) / "teacher" / stage.name / kind
+        return Cache.write(
+            folder,
+            theirs,
+            [row for row, *_ in self._rows_of(self._examples[kind])[0]],
+            keys,
+            self.settings.batch_size,
+            self.progress,
+            self.settings.cache,
+            pad_values={"token_ids": self.tokenizer.pad_id or 0, "language_ids": NO_LANGUAGE},
+            padding_side=self.tokenizer.padding_side,
+            pieces=self.pieces,
+        )
 
     def batches(self, model, done):
         """What it reads from a step on, as a dataset of dicts."""
-        return self._batches("train", done)
+        return self._batches("train", model, done)
 
-    def _batches(self, kind, done=0):
+    def _batches(self, kind, model, done=0):
         batches, steps = self._data[kind]
         found = batches(initial_epoch=done // steps).skip(done % steps)
 
@@ -320,11 +346,14 @@ class _OnTask:
                 **{f"{name}_weights": array for name, array in weights.items()},
             }
 
-        return found.map(joined).with_options(_by_data())
+        found = found.map(joined)
+        if any(name.startswith(CACHED) for name in model.input):
+            found = self._caches[kind].join(found.map(lambda batch: {**batch, "number": batch["number_labels"]}))
+        return found.with_options(_by_data())
 
     def held_out(self, model):
         """The examples to be judged on, likewise, once."""
-        return self._batches("eval")
+        return self._batches("eval", model)
 
     def copied(self, student):
         """A student of this side's device with the weights of another's."""

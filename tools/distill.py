@@ -48,6 +48,7 @@ flags.DEFINE_integer("accumulation", 1, "Parts in which each device runs its row
 flags.DEFINE_integer("steps_per_execution", 1, "Steps that run as one.", lower_bound=1)
 flags.DEFINE_bool("xla", False, "Compile the step of each device.")
 flags.DEFINE_enum("teacher_dtype", "float32", ["float32", "mixed_bfloat16"], "Keras's policy for the teacher.")
+flags.DEFINE_enum("cache", "none", ["none", "float16", "float32"], "Run the teacher once, and keep what it says.")
 flags.DEFINE_enum("strategy", "one_device", ["one_device", "mirrored", "multi_worker", "tpu"], "Of tf.distribute.")
 flags.DEFINE_integer("replicas", None, "Logical devices that mirrored makes of the processors.", 1)
 flags.DEFINE_integer("workers", None, "Processes to start on this machine, as with multi_worker.", 1)
