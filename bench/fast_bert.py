@@ -41,7 +41,7 @@ def fast_bert(trained, train, arguments):
         rate = arguments.learning_rate * stage.learning_rate / STAGES[0].learning_rate
         batches, steps = trained.training_data(train, arguments.batch_size, arguments.seed, epochs)
         model = stage.make(trained.model)
-        model.compile(adamw(rate, steps * epochs, bias_correction=False))
+        model.compile(adamw(rate, steps * epochs))
         model.fit(batches().map(flat), epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=2)
 
 

@@ -270,13 +270,14 @@ def _prepared(settings, text, form, max_length, folder, show_progress, tokenizer
     return folder
 
 
-def _families():
+def families():
+    """The families that an encoder may be of, by name."""
     return {family.__name__: family for family in FAMILIES.values()}
 
 
 def _tokenizer_of(settings):
     source = settings.tokenizer or settings.encoder
-    if source in _families():
+    if source in families():
         raise InputError(f"{source} from nothing needs --tokenizer, a folder or a preset's name.")
     return source
 
@@ -306,11 +307,11 @@ def encoder_of(settings, tokenizer):
         if not sign:
             raise InputError(f"Received set={word!r}; expected name=value.")
         given[name] = _value(value)
-    families = _families()
-    if settings.encoder not in families:
+    known_families = families()
+    if settings.encoder not in known_families:
         encoder = Encoder.from_preset(settings.encoder, missing="initialize", **given)
     else:
-        family = families[settings.encoder]
+        family = known_families[settings.encoder]
         known = inspect.signature(family.__init__).parameters
         unknown = sorted(set(given) - set(known))
         if unknown:
@@ -435,7 +436,7 @@ def batches(settings, source, tokenizer, model, done=0, read=0):
 
 def _load_heads(model, settings):
     """Heads of objectives that the checkpoint has go on with it: a new one would first undo what the encoder knows."""
-    if settings.encoder in _families():
+    if settings.encoder in families():
         return
     source = presets.open_source(settings.encoder)
     filled = loading.load_heads(model, source, family_of(source))

@@ -20,6 +20,7 @@ def training_batches(
     padding_side="right",
     grouped=False,
     token_targets=(),
+    drop_remainder=False,
 ):
     """Batches of all epochs, one after another, as a `tf.data.Dataset` for `fit`.
 
@@ -40,6 +41,7 @@ def training_batches(
         grouped: whether arrays are `(batch, rows, time)`, rows that an example lacks being padding; otherwise an
             example has one row and arrays are `(batch, time)`.
         token_targets: the outputs whose labels have an axis of ids, which is padded as the rows are.
+        drop_remainder: whether the last batch of an epoch is left out where it is smaller.
 
     Returns:
         A dataset of `(features, labels, weights)`, dicts, padded to the longest row of the batch and a multiple of 8.
@@ -76,7 +78,7 @@ def training_batches(
         for epoch in range(initial_epoch, epochs):
             generator = np.random.default_rng((seed, epoch))
             order = generator.permutation(len(examples))
-            for start in range(0, len(order), batch_size):
+            for start in range(0, len(order) - (batch_size - 1 if drop_remainder else 0), batch_size):
                 yield batch(order[start : start + batch_size], generator)
 
     def spec(array):

@@ -2,12 +2,17 @@
 
 import keras
 
-from keras_bert_suite.distillation.traces import frozen
+from keras_bert_suite.distillation.traces import Frozen, frozen
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.layers.base import register
 from keras_bert_suite.objectives.objective import Pretraining
 
 CACHED = "teacher_"
+
+
+def read_of_teacher(student, teacher, losses):
+    """The names of the teacher's tensors that losses read, which a cache has to keep; arguments as `Distiller`'s."""
+    return sorted({key for each in losses for key in each.keys(student, teacher)[1]})
 
 
 @register
@@ -34,7 +39,7 @@ class Distiller(Pretraining):
         if not names or len(set(names)) < len(names):
             raise InputError(f"Received the losses {', '.join(names) or 'none'}; expected one or more, each once.")
         keys = [each.keys(student, teacher) for each in losses]
-        inputs, theirs = dict(student.inputs), sorted({key for _, read in keys for key in read})
+        inputs, theirs = dict(student.inputs), read_of_teacher(student, teacher, losses)
         if teacher is student:
             tensors = student.tensors
         elif teacher.encoder is None:
@@ -51,3 +56,9 @@ class Distiller(Pretraining):
             for each, (ours, read) in zip(losses, keys, strict=True)
         }
         super().__init__(inputs, outputs, student.encoder, losses, **kwargs)
+
+    @property
+    def state(self):
+        """The variables that a training changes, not those of the teacher."""
+        teacher = {id(variable) for layer in self.layers if isinstance(layer, Frozen) for variable in layer.variables}
+        return [variable for variable in self.variables if id(variable) not in teacher]

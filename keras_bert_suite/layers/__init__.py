@@ -6,8 +6,8 @@ from keras_bert_suite.layers.attention import (
     SequenceMask,
     distances,
     masked_softmax,
-    padding_bias,
     merge_heads,
+    padding_bias,
     split_heads,
 )
 from keras_bert_suite.layers.base import Dropout, Layer, NoNorm, activation, dense, norm, register, table

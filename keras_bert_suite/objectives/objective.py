@@ -79,6 +79,11 @@ class Pretraining(GlobalStep, keras.Model):
         self.encoder, self.objectives = encoder, list(objectives)
         self.trackers = {each.name: keras.metrics.Mean(name=each.name) for each in objectives}
 
+    @property
+    def state(self):
+        """The variables that a training changes: what a checkpoint has beside the optimizer's."""
+        return self.variables
+
     def totals(self, batch):
         """The sums of the weights of each objective, a dict of scalars."""
         return {each.name: ops.sum(ops.cast(each.weights(batch), "float32")) for each in self.objectives}

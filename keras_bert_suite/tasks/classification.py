@@ -75,6 +75,13 @@ class Classification(Task):
         return readers.read_classification(path, columns)
 
     @property
+    def soft(self):
+        """What a student may learn from a teacher; with a `speed` nothing, as each block has an answer of its own."""
+        if self.speed is not None:
+            return {}
+        return {"logits": {"single_label": "labels", "regression": "number"}.get(self.problem, "several")}
+
+    @property
     def config(self):
         """What makes the task again, as a dict."""
         config = {"name": self.name, "labels": self.labels, "problem": self.problem}

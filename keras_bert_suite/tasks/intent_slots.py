@@ -22,6 +22,7 @@ class IntentSlots(Task):
 
     name = "intent_slots"
     token_targets = ("tag_logits",)
+    soft = {"logits": "labels", "tag_logits": "labels"}
 
     def __init__(self, labels, tags):
         self.labels, self.tags = list(labels), list(tags)

@@ -27,6 +27,7 @@ class QuestionAnswering(Task):
 
     name = "question_answering"
     token_targets = ("start_logits", "end_logits")
+    soft = {"start_logits": "places", "end_logits": "places"}
     loss_weights = {"start_logits": 0.5, "end_logits": 0.5}
 
     def __init__(self, stride=128, max_answer_pieces=30, null_answers=False, null_threshold=0.0):

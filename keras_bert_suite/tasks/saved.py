@@ -50,7 +50,18 @@ class TaskModel:
     figures: dict = dataclasses.field(default_factory=dict)
     examples: list = dataclasses.field(default_factory=list)
 
-    def training_data(self, examples, batch_size, seed, epochs, token_dropout=0.0, entity_dropout=0.0):
+    def training_data(
+        self,
+        examples,
+        batch_size,
+        seed,
+        epochs,
+        token_dropout=0.0,
+        entity_dropout=0.0,
+        names=None,
+        drop_remainder=False,
+        numbered=False,
+    ):
         """Labelled examples as the batches of all epochs, for `fit`.
 
         Args:
@@ -60,18 +71,16 @@ class TaskModel:
             epochs: number of epochs.
             token_dropout: the probability of a piece to give way to a random one; see `data.token_dropout`.
             entity_dropout: that of a piece of an entity.
+            names: the encoder's inputs that a batch has; None for those of this model's.
+            drop_remainder: whether the last batch of an epoch is left out where it is smaller.
+            numbered: whether a batch has a label `number`, the places of its rows in `training_rows`.
 
         Returns:
             A function from the first epoch to give to a `tf.data.Dataset`, and the number of steps of an epoch.
         """
-        encoded = rows(self.task.config, self.tokenizer, inputs_of(self.task, examples), self.max_length)
-        features, targets, encodings, sources = [], [], [], []
-        for example, found in zip(examples, encoded, strict=True):
-            for group, target in self.task.training(example, found):
-                features.append([self._row(encoding) for encoding in group])
-                targets.append(target)
-                encodings.append(group)
-                sources.append(example)
+        features, targets, encodings, sources = self.training_rows(examples, names)
+        if numbered:
+            targets = [{**target, "number": (np.int32(i), 1.0)} for i, target in enumerate(targets)]
         change = None
         if token_dropout or entity_dropout:
             change = TokenDropout(self.tokenizer, sources, encodings, token_dropout, entity_dropout)
@@ -87,13 +96,34 @@ class TaskModel:
             padding_side=self.tokenizer.padding_side,
             grouped=self.task.grouped,
             token_targets=self.task.token_targets,
+            drop_remainder=drop_remainder,
         )
-        return batches, -(-len(features) // batch_size)
+        steps = len(features) // batch_size if drop_remainder else -(-len(features) // batch_size)
+        if not steps:
+            raise InputError(f"The data has {len(features)} rows; expected batch_size={batch_size} or more.")
+        return batches, steps
 
-    def _row(self, encoding):
+    def training_rows(self, examples, names=None):
+        """Labelled examples as the rows that are learnt from; arguments as for `training_data`.
+
+        Returns:
+            Lists of one length: groups of rows, dicts from names to lists of integers; the targets of each; their
+            encodings; and the example that each is of.
+        """
+        encoded = rows(self.task.config, self.tokenizer, inputs_of(self.task, examples), self.max_length)
+        features, targets, encodings, sources = [], [], [], []
+        for example, found in zip(examples, encoded, strict=True):
+            for group, target in self.task.training(example, found):
+                features.append([self._row(encoding, names) for encoding in group])
+                targets.append(target)
+                encodings.append(group)
+                sources.append(example)
+        return features, targets, encodings, sources
+
+    def _row(self, encoding, names):
         return {
             name: getattr(encoding, _FEATURES[name]) if name in _FEATURES else [NO_LANGUAGE] * len(encoding.ids)
-            for name in self.encoder.input
+            for name in names or self.encoder.input
         }
 
     def outputs(self, arrays):

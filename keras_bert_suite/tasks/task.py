@@ -20,6 +20,8 @@ class Task:
     grouped = False
     # The outputs in training whose labels have an axis of ids.
     token_targets = ()
+    # The logits that a student may learn from a teacher, name to kind; see `distillation.losses.SoftLabels`.
+    soft = {}
     # Weights of the losses of several outputs; None for 1.
     loss_weights = None
 

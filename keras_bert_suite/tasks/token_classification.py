@@ -27,6 +27,7 @@ class TokenClassification(Task):
 
     name = "token_classification"
     token_targets = ("logits",)
+    soft = {"logits": "labels"}
 
     def __init__(self, labels, stride=None):
         self.labels, self.stride = list(labels), stride

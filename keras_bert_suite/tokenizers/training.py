@@ -9,7 +9,7 @@ Byte-level BPE needs neither. How many threads the library takes changes nothing
 import inspect
 import json
 from collections import Counter
-from itertools import accumulate, islice, pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import tokenizers
@@ -26,7 +26,6 @@ from keras_bert_suite.tokenizers.tokenizer import Tokenizer, clean
 _DIGITS = 4
 # What the library adds to the score of each character that training has left out, one after another.
 _STEP = 1e-4
-_BATCH = 1000  # texts that are encoded at a time
 
 
 class Lines:
@@ -353,7 +352,7 @@ def extended(base, texts, count, min_frequency=2, show_progress=False):
     known = set(base.vocabulary)
     whole = Tokenizer([*base.vocabulary, *(p for p in trained.vocabulary if p not in known)], **base.settings)
     uses = Counter()
-    for batch in _batches(tqdm(texts, disable=not show_progress, leave=False)):
+    for batch in vocabularies.batches(tqdm(texts, disable=not show_progress, leave=False)):
         uses.update(i for encoding in whole.encode_batch(batch) for i in encoding.ids)
     cuts = vocabularies.cuts(whole, base)
     # An unknown piece says nothing of its text: to know it saves as much as a piece.
@@ -378,7 +377,7 @@ def coverage(tokenizer, texts):
     """
     found = Counter(texts=0, words=0, pieces=0, unknown=0)
     characters = 0
-    for batch in _batches(texts):
+    for batch in vocabularies.batches(texts):
         words = [word for text in batch for word in text.split()]
         characters += sum(map(len, words))
         found.update(texts=len(batch), words=len(words))
@@ -391,12 +390,6 @@ def coverage(tokenizer, texts):
         "characters_per_piece": characters / max(found["pieces"], 1),
         "unknown_share": found["unknown"] / max(found["pieces"], 1),
     }
-
-
-def _batches(texts):
-    texts = iter(texts)
-    while batch := list(islice(texts, _BATCH)):
-        yield batch
 
 
 def _known(family, families):

@@ -130,22 +130,29 @@ class HeldOut(keras.callbacks.Callback):
         done: steps that are done.
         every: steps between two.
         steps: all steps.
-        evaluate: a function to a dict of numbers, `loss` among them.
+        evaluate: a function to a dict of numbers, of which the first is printed.
         board: a `Board` that is given the same numbers, as `held_out/loss` and so on, or None.
         chief: whether this process is the one that writes.
+        at_start: whether the model is judged before the first step too.
     """
 
-    def __init__(self, path, done, every, steps, evaluate, board=None, chief=True):
+    def __init__(self, path, done, every, steps, evaluate, board=None, chief=True, at_start=False):
         super().__init__()
         self.path, self.step, self.every, self.steps = Path(path), done, every, steps
-        self.evaluate, self.board, self.chief = evaluate, board, chief
+        self.evaluate, self.board, self.chief, self.at_start = evaluate, board, chief, at_start
         if chief:
             _cut(self.path, done)
 
     def on_train_batch_end(self, batch, logs=None):
         before, self.step = self.step, self.step + len(self.model.last_losses)
-        if self.step // self.every == before // self.every and self.step < self.steps:
-            return
+        if self.step // self.every > before // self.every or self.step >= self.steps:
+            self._judge()
+
+    def on_train_begin(self, logs=None):
+        if self.at_start and not self.step:
+            self._judge()
+
+    def _judge(self):
         found = {name: float(value) for name, value in self.evaluate().items()}
         if not self.chief:
             return
@@ -154,7 +161,8 @@ class HeldOut(keras.callbacks.Callback):
         if self.board is not None:
             with room_for(self.board.folder):
                 self.board.write([{"step": self.step, **{f"held_out/{name}": x for name, x in found.items()}}])
-        print(f"step {self.step} of {self.steps}: held-out loss {found['loss']:.4f}", flush=True)
+        name, value = next(iter(found.items()))
+        print(f"step {self.step} of {self.steps}: held-out {name} {value:.4f}", flush=True)
 
 
 def _cut(path, done):
@@ -259,5 +267,5 @@ class Checkpoints(keras.callbacks.Callback):
 
 def _variables(model):
     """All that a step reads and writes, with names."""
-    yield from ((f"model_{i}", variable) for i, variable in enumerate(model.variables))
+    yield from ((f"model_{i}", variable) for i, variable in enumerate(model.state))
     yield from ((f"optimizer_{i}", variable) for i, variable in enumerate(model.optimizer.variables))
