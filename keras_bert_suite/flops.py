@@ -21,6 +21,18 @@ def forward(model, shapes):
     Raises:
         ValueError: a shape within the model does not follow from these.
     """
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        inputs = {name: jax.ShapeDtypeStruct(shapes[name], tensor.dtype) for name, tensor in model.input.items()}
+        values = [
+            [variable.value for variable in kind]
+            for kind in (model.trainable_variables, model.non_trainable_variables)
+        ]
+        traced = jax.make_jaxpr(lambda inputs: model.stateless_call(*values, inputs, training=False)[0])(inputs)
+        return _products(traced.jaxpr)
     import tensorflow as tf
 
     specs = {name: tf.TensorSpec(shapes[name], tensor.dtype) for name, tensor in model.input.items()}
@@ -64,3 +76,22 @@ def _operations(op):
         # (height, width, features of a group, ...)
         each = math.prod(second[: 3 if op.type == "Conv2D" else 2])
     return 2 * made.num_elements() * each
+
+
+def _products(jaxpr):
+    """Those of what JAX traced."""
+    found = 0
+    for step in jaxpr.eqns:
+        made, operands = step.outvars[0].aval.shape, [each.aval.shape for each in step.invars]
+        if step.primitive.name == "dot_general":
+            (summed, _), _ = step.params["dimension_numbers"]
+            found += 2 * math.prod(made) * math.prod(operands[0][axis] for axis in summed)
+        elif step.primitive.name == "conv_general_dilated":
+            # All axes of the kernel but that of what it makes.
+            kernel, axis = operands[1], step.params["dimension_numbers"].rhs_spec[0]
+            found += 2 * math.prod(made) * math.prod(kernel) // kernel[axis]
+        else:
+            inner = (step.params.get(name) for name in ("jaxpr", "call_jaxpr"))
+            times = step.params["length"] if step.primitive.name == "scan" else 1
+            found += times * sum(_products(getattr(each, "jaxpr", each)) for each in inner if each is not None)
+    return found

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
-import tensorflow as tf
+import numpy as np
 
-from keras_bert_suite import flops, preparation
+from keras_bert_suite import preparation
 from keras_bert_suite.checkpoints import loading, presets
-from keras_bert_suite.data import on_the_fly, records
+from keras_bert_suite.data import array_ops, on_the_fly, records
 from keras_bert_suite.data.masking import Masking
 from keras_bert_suite.data.permutation import Permutation
 from keras_bert_suite.encoders import FAMILIES, Encoder
@@ -20,12 +20,9 @@ from keras_bert_suite.encoders.encoder import family_of
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.layers import NO_LANGUAGE
 from keras_bert_suite.objectives import OBJECTIVES, Generator, ReplacedToken, attach, generator_of
-from keras_bert_suite.quiet import quiet
 from keras_bert_suite.tokenizers import Tokenizer
-from keras_bert_suite.training import board, distribution, launcher, optimizers, peaks, phases, progress
+from keras_bert_suite.training import launcher, optimizers, phases, progress
 
-# Rows of text on the fly that are masked at once.
-MASKED_ROWS = 1024
 # Those that do not change what is learned: a run may go on with others.
 FREE = (
     "output",
@@ -97,14 +94,11 @@ def run(settings, show_progress=iter):
         InputError: a setting, the text or the encoder is at fault, a checkpoint is of another training, or a loss is
             no number.
     """
-    output = Path(settings.output)
-    with quiet():
-        strategy = distribution.strategy_of(settings.strategy, settings.replicas)
-        tf.config.list_logical_devices()
-    parts = _phases(settings)
-    plan = phases.stages(parts, strategy.num_replicas_in_sync, settings.steps_per_execution)
+    _check(settings)
+    output, side = Path(settings.output), _side(settings)
+    chief, parts = side.chief, _phases(settings)
+    plan = phases.stages(parts, side.devices, settings.steps_per_execution)
     settings = replace(settings, steps=plan[-1].end, max_length=max(stage.max_length for stage in plan))
-    chief = strategy.cluster_resolver is None or strategy.cluster_resolver.task_id in (None, 0)
     output.mkdir(parents=True, exist_ok=True)
     sources = [_source(settings, output, stage, show_progress) for stage in plan]
     tokenizer = _one_tokenizer(sources)
@@ -115,7 +109,7 @@ def run(settings, show_progress=iter):
                 raise InputError(f"{kept} has no pairs; prepare it with --form=sentence_pairs or sentence_order.")
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.dtype)
-    with strategy.scope():
+    with side.scope():
         encoder = encoder_of(settings, tokenizer)
         reader = _reader(encoder, sources[0])
         model = attach(reader, objectives_of(settings, reader))
@@ -128,9 +122,7 @@ def run(settings, show_progress=iter):
         )
         model.compile(optimizer, steps_per_execution=settings.steps_per_execution)
         optimizer.build(model.trainable_variables)
-    model.xla = settings.xla
-    if settings.remat:
-        distribution.recompute(encoder.blocks)
+    side.set_up(model)
     kept = {name: value for name, value in asdict(settings).items() if name not in FREE}
     state = progress.Checkpoints(output / "checkpoints", kept, settings.checkpoint_every, settings.steps, chief=chief)
     done = state.restore(model)
@@ -140,17 +132,19 @@ def run(settings, show_progress=iter):
     def data(done):
         i, stage = next((i, stage) for i, stage in enumerate(plan) if done < stage.end)
         of = replace(settings, max_length=stage.max_length, batch_size=stage.batch_size)
-        return batches(of, sources[i], tokenizer, model, done, stage.read + (done - stage.start) * stage.batch_size)
+        read = stage.read + (done - stage.start) * stage.batch_size
+        return batches(side, of, sources[i], tokenizer, model, done, read)
 
     def batch_of(step):
-        return {name: array.numpy() for name, array in next(iter(data(step - 1))).items()}
+        return {name: np.asarray(array) for name, array in next(iter(data(step - 1))).items()}
 
-    peak = peaks.peak(strategy, settings.dtype, settings.peak_tflops)
-    shown = board.Board(output / "tensorboard") if chief else None
+    peak = side.peak()
+    shown = side.board(output / "tensorboard") if chief else None
     log = progress.StepLog(output / "train.jsonl", done, settings.steps, batch_of, peak, shown, chief)
     watching = [log, state]
     if settings.held_out:
-        evaluate = _evaluation(settings, sources[0], plan[-1].batch_size, tokenizer, model, output, show_progress)
+        of = replace(settings, batch_size=plan[-1].batch_size)
+        evaluate = _evaluation(side, of, sources[0], tokenizer, model, output, show_progress)
         path, every = output / "held_out.jsonl", settings.checkpoint_every
         # Before the checkpoint, so that one has the line of its step.
         watching.insert(1, progress.HeldOut(path, done, every, settings.steps, evaluate, shown, chief))
@@ -166,16 +160,15 @@ def run(settings, show_progress=iter):
             continue
         # A step that has other parts is another graph.
         model.accumulation, model.train_function = stage.accumulation, None
-        found = data(done)
         log.tokens = stage.batch_size * stage.max_length
-        log.flops = _step_flops(model, found, stage.batch_size) if peak else None
+        log.flops = side.step_flops(model, data(done), stage.batch_size) if peak else None
+        found = side.fed(data(done))
         model.fit(found, steps_per_epoch=stage.end - done, callbacks=watching, shuffle=False, verbose=0)
         done = stage.end
     if chief:
         _write(model, tokenizer, output)
-    if settings.strategy == "multi_worker":
-        # The others wait until it is written: one that ends before takes the first one with it.
-        strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: tf.constant(1.0)), axis=None)
+    # The others wait until it is written.
+    side.wait()
     return model
 
 
@@ -191,6 +184,9 @@ def run_workers(settings, show_progress, workers, arguments):
     Raises:
         InputError: as for `run`; or the processes died again and again.
     """
+    _check(settings)
+    if keras.backend.backend() == "jax":
+        raise InputError("--workers are of tf.distribute; with --backend=jax expected --strategy=mirrored.")
     output = Path(settings.output)
     output.mkdir(parents=True, exist_ok=True)
     plan = phases.stages(_phases(settings))
@@ -213,13 +209,23 @@ def _phases(settings):
     return [{"learning_rate": settings.learning_rate, **made[0]}, *made[1:]]
 
 
-def _step_flops(model, data, rows):
-    """Floating-point operations of a training step over batches such as these; None where they have no one shape."""
-    shapes = {name: (rows, *spec.shape[1:]) for name, spec in data.element_spec.items()}
-    try:
-        return 3 * flops.forward(model, shapes)
-    except ValueError:
-        return None
+def _check(settings):
+    """Refuses what does not go together, whatever the text and the encoder."""
+    if bool(settings.text) == bool(settings.data):
+        raise InputError("Expected --text or --data, one of them.")
+    if settings.on_the_fly and settings.data:
+        raise InputError("--on_the_fly reads --text; --data is prepared already.")
+    if set(settings.objective) - set(OBJECTIVES):
+        raise InputError(f"Received objective={','.join(settings.objective)}; expected of {', '.join(OBJECTIVES)}.")
+
+
+def _side(settings):
+    """What trains, of Keras's backend."""
+    if keras.backend.backend() == "jax":
+        from keras_bert_suite import pretraining_jax as side
+    else:
+        from keras_bert_suite import pretraining_tensorflow as side
+    return side.Side(settings)
 
 
 def _source(settings, output, stage, show_progress):
@@ -244,14 +250,14 @@ def _held_out(settings, source, output, show_progress):
     return _prepared(settings, text, form, settings.max_length, output / "held_out", show_progress, tokenizer)
 
 
-def _evaluation(settings, source, batch_size, tokenizer, model, output, show_progress):
+def _evaluation(side, settings, source, tokenizer, model, output, show_progress):
     """A function that judges the model on all of its held-out rows, each time with the same masks."""
-    rows, settings = _held_out(settings, source, output, show_progress), replace(settings, batch_size=batch_size)
+    rows = _held_out(settings, source, output, show_progress)
     _one_tokenizer([rows, source])
-    count = max(1, sum(shard["examples"] for shard in records.index_of(rows)["shards"]) // batch_size)
+    count = max(1, sum(shard["examples"] for shard in records.index_of(rows)["shards"]) // settings.batch_size)
 
     def evaluate():
-        found = batches(settings, rows, tokenizer, model)
+        found = side.fed(batches(side, settings, rows, tokenizer, model))
         return model.evaluate(found, steps=count, verbose=0, return_dict=True)
 
     return evaluate
@@ -393,10 +399,11 @@ def _value(word):
         return word
 
 
-def batches(settings, source, tokenizer, model, done=0, read=0):
-    """Endless batches with masks, or with pieces to predict in an order, for `fit`.
+def batches(side, settings, source, tokenizer, model, done=0, read=0):
+    """Endless batches with masks, or with pieces to predict in an order.
 
     Args:
+        side: what makes them, a `Side`.
         settings: the `Settings`.
         source: a folder that `preparation.prepare` wrote, or an `on_the_fly.Text`.
         tokenizer: its tokenizer.
@@ -417,21 +424,13 @@ def batches(settings, source, tokenizer, model, done=0, read=0):
         hide = Masking(tokenizer, settings.masking, settings.mask_rate, predictions, **asked)
 
     def masked(number, batch):
+        tf = array_ops.of(batch["token_ids"])
         for name, value in (("segment_ids", 0), ("language_ids", NO_LANGUAGE)):
             if name in model.input and name not in batch:
-                batch = {**batch, name: tf.fill(tf.shape(batch["token_ids"]), value)}
-        return hide(batch, tf.stack([tf.constant(settings.seed, tf.int64), number]))
+                batch = {**batch, name: tf.zeros_like(batch["token_ids"]) + value}
+        return hide(batch, [settings.seed, number])
 
-    if isinstance(source, on_the_fly.Text):
-        group = max(1, MASKED_ROWS // settings.batch_size)
-        found = on_the_fly.read(source, settings.batch_size, done, masked, group)
-    else:
-        found = records.read(source, settings.batch_size, settings.seed, begin=read).enumerate(done)
-        found = found.map(masked, num_parallel_calls=2)
-    options = tf.data.Options()
-    # Each worker takes its part of each batch: all together read what one device reads.
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return found.prefetch(4).with_options(options)
+    return side.batches(source, settings.batch_size, done, read, masked)
 
 
 def _load_heads(model, settings):

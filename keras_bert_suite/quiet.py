@@ -2,6 +2,7 @@
 
 import contextlib
 import faulthandler
+import importlib.util
 import os
 
 
@@ -33,7 +34,9 @@ def quiet():
 
 
 def start_tensorflow():
-    """Imports TensorFlow and lists its devices, without what both print whatever TF_CPP_MIN_LOG_LEVEL says."""
+    """Imports TensorFlow, where there is one, and lists its devices; what both print whatever is set is hidden."""
+    if not importlib.util.find_spec("tensorflow"):
+        return
     with quiet():
         import tensorflow as tf
 

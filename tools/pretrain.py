@@ -14,13 +14,15 @@ kbs-prepare_data wrote in place of --text; next_sentence and sentence_order need
 replaced_token writes its generator too, as OUTPUT/generator, for --encoder=OUTPUT --generator=OUTPUT/generator.
 A run that was killed goes on from its last checkpoint when the same command is given again, and ends as an unbroken
 one does. OUTPUT/train.jsonl has a line for each step, OUTPUT/tensorboard the same for TensorBoard. With
---strategy=mirrored and any --replicas the losses are those of one device.
+--strategy=mirrored and any --replicas the losses are those of one device. --backend=jax needs no TensorFlow; rows,
+their order and masks are the same, so that a run may go on with the other backend.
 Two phases, as of BERT, or a batch that grows by parts; what a phase does not name is as the flags say:
 
   --phase=steps=900000,batch_size=256 --phase=steps=100000,max_length=512,batch_size=256
   --phase=steps=6000,batch_size=768..4608,accumulation=6 --phase=steps=60000,batch_size=4608,accumulation=6
 """
 
+import importlib.util
 import os
 import sys
 
@@ -62,7 +64,8 @@ flags.DEFINE_integer("steps_per_execution", 1, "Steps that run as one.", lower_b
 flags.DEFINE_bool("remat", False, "Compute blocks again in the backward pass: less memory, a third more time.")
 flags.DEFINE_bool("xla", False, "Compile the step of each device.")
 flags.DEFINE_enum("dtype", "float32", ["float32", "mixed_bfloat16"], "Keras's policy.")
-flags.DEFINE_enum("strategy", "one_device", ["one_device", "mirrored", "multi_worker", "tpu"], "Of tf.distribute.")
+flags.DEFINE_enum("backend", None, ["tensorflow", "jax"], "Keras's. Default: KERAS_BACKEND, or tensorflow.")
+flags.DEFINE_enum("strategy", "one_device", ["one_device", "mirrored", "multi_worker", "tpu"], "Devices.")
 flags.DEFINE_integer("replicas", None, "Logical devices that mirrored makes of the processors.", 1)
 flags.DEFINE_integer("workers", None, "Processes to start on this machine, with --strategy=multi_worker.", 1)
 flags.DEFINE_float("peak_tflops", None, "TFLOP/s of a device, for the part of it that is used.", 0)
@@ -72,23 +75,20 @@ flags.DEFINE_string("output", None, "The folder to write.", required=True)
 
 
 def main():
-    if bool(FLAGS.text) == bool(FLAGS.data):
-        raise InputError("Expected --text or --data, one of them.")
-    if FLAGS.on_the_fly and FLAGS.data:
-        raise InputError("--on_the_fly reads --text; --data is prepared already.")
-    if set(FLAGS.objective) - set(OBJECTIVES.split()):
-        raise InputError(f"--objective={','.join(FLAGS.objective)}; expected of {', '.join(OBJECTIVES.split())}.")
+    backend = FLAGS.backend or os.environ.get("KERAS_BACKEND", "tensorflow")
+    if not importlib.util.find_spec(backend):
+        raise InputError(f"--backend={backend} needs {backend}, which is not installed.")
+    os.environ["KERAS_BACKEND"] = backend  # Keras reads it when it is imported.
     # Of each all-reduce that tf.distribute traces there is a line at the level below.
     logging.set_verbosity(logging.WARNING)
     with quiet.quiet():
         from keras_bert_suite import pretraining
 
-    settings = command_line.settings(sys.modules[__name__], but=("workers",))
-    run = pretraining.run if FLAGS.workers is None else pretraining.run_workers
-    arguments = () if FLAGS.workers is None else (FLAGS.workers, sys.argv[1:])
-    run(pretraining.Settings(**settings), command_line.progress, *arguments)
+    settings = pretraining.Settings(**command_line.settings(sys.modules[__name__], but=("backend", "workers")))
+    workers = () if FLAGS.workers is None else (FLAGS.workers, sys.argv[1:])
+    (pretraining.run_workers if workers else pretraining.run)(settings, command_line.progress, *workers)
     if "TF_CONFIG" not in os.environ:
-        print(f"{FLAGS.output}: an encoder with its tokenizer, train.jsonl, tensorboard and checkpoints")
+        print(f"{FLAGS.output}: an encoder with its tokenizer, train.jsonl and checkpoints")
 
 
 def console():

@@ -1,11 +1,13 @@
 """Which pieces of a row are hidden, and what stands in their place: at training time, so that each epoch hides others.
 
-Batches in, batches out, as operations of a TensorFlow graph whose random numbers follow from a seed and the number of
-the batch alone. Masks of many rows at once cost little: mask before the rows are cut into small batches.
+Batches in, batches out, as operations of a TensorFlow graph or on numpy arrays, by one code with one result. Random
+numbers follow from a seed and the number of the batch alone. Masks of many rows at once cost little: mask before the
+rows are cut into small batches.
 """
 
 import numpy as np
 
+from keras_bert_suite.data import array_ops
 from keras_bert_suite.errors import InputError
 
 UNITS = ("token", "word", "ngram", "span")
@@ -59,7 +61,7 @@ class Masking:
         """Adds masks to a batch.
 
         Args:
-            batch: a dict with `token_ids` and `padding_mask`, int32 `(batch, time)`.
+            batch: a dict with `token_ids` and `padding_mask`, int32 `(batch, time)`, tensors or numpy arrays.
             seed: two integers, as those of `tf.random.stateless_uniform`.
 
         Returns:
@@ -69,8 +71,7 @@ class Masking:
             `masked_draws`, int32 of 24 random bits, `(batch, predictions, draws)`. Beyond the chosen pieces weights
             are 0 and draws -1.
         """
-        import tensorflow as tf
-
+        tf = array_ops.of(batch["token_ids"])
         ids, real = batch["token_ids"], tf.cast(batch["padding_mask"], tf.bool)
         seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 5))
         free = real & ~tf.gather(self.special, ids)

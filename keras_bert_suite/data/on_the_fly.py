@@ -6,6 +6,7 @@ epoch has the chunks, and the rows of each, in another order. Paragraphs are tok
 SentencePiece the ids are those of their sentences, of byte-level BPE a sentence has the space before it too.
 """
 
+import itertools
 import random
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from keras_bert_suite.errors import InputError
 CHUNK_BYTES = 2**21
 # Parts of a chunk at least, and bytes of a part at most.
 PARTS, PART_BYTES = 16, 65536
+# Rows that are masked at once.
+MASKED_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -165,3 +168,21 @@ def read(text, batch_size, skip=0, transform=None, group=1):
         lambda batch: {name: tf.reshape(x, (group, batch_size, *x.shape[1:])) for name, x in batch.items()}
     )
     return cut.unbatch().skip(skip % group)
+
+
+def arrays(text, batch_size, skip=0, transform=None, group=1):
+    """Batches of text as numpy arrays, where there is no TensorFlow: the arguments and what comes are those of `read`.
+
+    Returns:
+        An iterator of dicts of arrays, each `(batch_size, ...)`.
+    """
+    first = skip // group
+    found = text.batches(group * batch_size, first)
+    if transform is not None:
+        found = map(transform, itertools.count(first), found)
+    cut = (
+        {name: array[start : start + batch_size] for name, array in rows.items()}
+        for rows in found
+        for start in range(0, group * batch_size, batch_size)
+    )
+    return itertools.islice(cut, skip % group, None)

@@ -5,6 +5,7 @@ Batches in, batches out, as in `data.masking`: random numbers follow from a seed
 
 import numpy as np
 
+from keras_bert_suite.data import array_ops
 from keras_bert_suite.data.masking import chosen_places, goes_on, special, word_begins
 from keras_bert_suite.errors import InputError
 
@@ -51,8 +52,8 @@ class Permutation:
         """Adds what is predicted to a batch.
 
         Args:
-            batch: a dict with `token_ids` and `padding_mask`, int32 `(batch, time)`, the time a multiple of
-                `segments`.
+            batch: a dict with `token_ids` and `padding_mask`, int32 `(batch, time)`, tensors or numpy arrays, the
+                time a multiple of `segments`.
             seed: two integers, as those of `tf.random.stateless_uniform`.
 
         Returns:
@@ -64,12 +65,11 @@ class Permutation:
         Raises:
             InputError: the rows cannot be cut.
         """
-        import tensorflow as tf
-
         if (batch["token_ids"].shape[1] or 0) % self.segments:
             raise InputError(
                 f"Received rows of {batch['token_ids'].shape[1]} ids; expected a multiple of segments={self.segments}."
             )
+        tf = array_ops.of(batch["token_ids"])
         rows, time = tf.unstack(tf.shape(batch["token_ids"]))
         length, predictions = time // self.segments, self.predictions // self.segments
         ids, real = (tf.reshape(batch[name], [-1, length]) for name in ("token_ids", "padding_mask"))

@@ -21,6 +21,8 @@ from keras_bert_suite.errors import InputError
 
 VERSION = 1
 _HEADER, _FRAME = 12, 16  # bytes of a TFRecord before its content, and around it
+# Records that are written at once.
+TOGETHER = 4096
 
 
 def write(features, order, path, offsets):
@@ -33,27 +35,65 @@ def write(features, order, path, offsets):
         path: of the file.
         offsets: of the `.npy` file that says where each record begins.
     """
-    import tensorflow as tf
-
     # In the order of their names, as protocol buffers write a map where they are asked for always the same bytes.
     encoded = [(name, *_varints(*features[name])) for name in sorted(features)]
-    heads = {}
-    begins = [0]
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for row in order:
-            entries = []
-            for name, content, splits in encoded:
-                begin, end = splits[row], splits[row + 1]
-                head = heads.get((name, end - begin))
-                if head is None:
-                    head = heads[name, end - begin] = _head(name, end - begin)
-                entries += head, content[begin:end]
-            record = b"".join(entries)
-            record = b"\x0a" + _varint(len(record)) + record
-            writer.write(record)
-            begins.append(begins[-1] + _FRAME + len(record))
+    heads, begins = {}, [0]
+    with open(path, "wb") as file:
+        for start in range(0, len(order), TOGETHER):
+            made = []
+            for row in order[start : start + TOGETHER]:
+                entries = []
+                for name, content, splits in encoded:
+                    begin, end = splits[row], splits[row + 1]
+                    head = heads.get((name, end - begin))
+                    if head is None:
+                        head = heads[name, end - begin] = _head(name, end - begin)
+                    entries += head, content[begin:end]
+                record = b"".join(entries)
+                record = b"\x0a" + _varint(len(record)) + record
+                made.append(record)
+                begins.append(begins[-1] + _FRAME + len(record))
+            file.write(_framed(made))
     with open(offsets, "wb") as file:
         np.save(file, np.array(begins, "int64"))
+
+
+def _framed(records):
+    """The bytes of TFRecords: of each the length, its check, the content, its check."""
+    lengths = [len(record).to_bytes(8, "little") for record in records]
+    checks = zip(_checks(lengths), _checks(records), strict=True)
+    return b"".join(
+        part
+        for length, record, (first, second) in zip(lengths, records, checks, strict=True)
+        for part in (length, first, record, second)
+    )
+
+
+def _checks(records):
+    """The CRC-32C of each, RFC 3720 appendix B.4, turned and added to as TFRecord has it; a list of 4 bytes each."""
+    lengths = np.array([len(record) for record in records])
+    # Byte by byte of all records at once, the longest first, as the shorter ones end before.
+    order = np.argsort(-lengths, kind="stable")
+    content, starts = np.frombuffer(b"".join(records), "uint8"), (np.cumsum(lengths) - lengths)[order]
+    left = len(records) - np.searchsorted(lengths[order[::-1]], np.arange(lengths.max()), "right")
+    check, table = np.full(len(records), 0xFFFFFFFF, "uint32"), _table()
+    for place, count in enumerate(left.tolist()):
+        here = check[:count]
+        check[:count] = table[(here ^ content[starts[:count] + place]) & 255] ^ (here >> 8)
+    found = np.empty_like(check)
+    found[order] = ~check
+    found = ((found >> 15) | (found << 17)) + np.uint32(0xA282EAD8)
+    content = found.astype("<u4").tobytes()
+    return [content[i : i + 4] for i in range(0, len(content), 4)]
+
+
+@functools.cache
+def _table():
+    """What each byte adds to a CRC-32C."""
+    found = np.arange(256, dtype="uint32")
+    for _ in range(8):
+        found = (found >> 1) ^ np.where(found & 1, np.uint32(0x82F63B78), np.uint32(0))
+    return found
 
 
 def _varints(values, splits):
@@ -139,6 +179,35 @@ def read(folder, batch_size, seed, skip=0, shard=(0, 1), epochs=None, begin=0):
     """
     import tensorflow as tf
 
+    index, batches = examples(folder, batch_size, seed, skip, shard, epochs, begin)
+    max_length, fills = index["max_length"], {"token_ids": index["pad_id"]}
+    features = {name: tf.io.RaggedFeature(tf.int64) for name in index["features"]}
+
+    def arrays(examples):
+        found = tf.io.parse_example(examples, features)
+        padded = {
+            name: tf.cast(values.to_tensor(fills.get(name, 0), shape=(None, max_length)), tf.int32)
+            for name, values in found.items()
+            if name != "label"
+        }
+        if "label" in found:
+            padded["label"] = tf.cast(found["label"].values, tf.int32)
+        lengths = found["token_ids"].row_lengths()
+        return {**padded, "padding_mask": tf.sequence_mask(lengths, max_length, tf.int32)}
+
+    def strings():
+        return (np.array(batch, object) for batch in batches())
+
+    dataset = tf.data.Dataset.from_generator(strings, output_signature=tf.TensorSpec((None,), tf.string))
+    return dataset.map(arrays).prefetch(2)
+
+
+def examples(folder, batch_size, seed, skip=0, shard=(0, 1), epochs=None, begin=0):
+    """Batches of a folder as they are written; the arguments and errors are those of `read`.
+
+    Returns:
+        The index, and a function to an iterator of lists of bytes, each a `tf.train.Example`.
+    """
     reader, readers = shard
     if not 0 <= reader < readers or batch_size < 1 or skip < 0:
         raise InputError(
@@ -155,26 +224,10 @@ def read(folder, batch_size, seed, skip=0, shard=(0, 1), epochs=None, begin=0):
         stop = None if epochs is None else epochs * len(records)
         while stop is None or place < stop:
             end = place + batch_size
-            yield np.array([records[order[i]] for i in range(place, end if stop is None else min(end, stop))], object)
+            yield [records[order[i]] for i in range(place, end if stop is None else min(end, stop))]
             place += readers * batch_size
 
-    max_length, fills = index["max_length"], {"token_ids": index["pad_id"]}
-    features = {name: tf.io.RaggedFeature(tf.int64) for name in index["features"]}
-
-    def arrays(examples):
-        found = tf.io.parse_example(examples, features)
-        padded = {
-            name: tf.cast(values.to_tensor(fills.get(name, 0), shape=(None, max_length)), tf.int32)
-            for name, values in found.items()
-            if name != "label"
-        }
-        if "label" in found:
-            padded["label"] = tf.cast(found["label"].values, tf.int32)
-        lengths = found["token_ids"].row_lengths()
-        return {**padded, "padding_mask": tf.sequence_mask(lengths, max_length, tf.int32)}
-
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec((None,), tf.string))
-    return dataset.map(arrays).prefetch(2)
+    return index, batches
 
 
 class _Records:

@@ -10,10 +10,12 @@ from keras_bert_suite.layers.base import register
 
 if keras.backend.backend() == "tensorflow":
     from keras_bert_suite.training.distribution import GlobalStep
+elif keras.backend.backend() == "jax":
+    from keras_bert_suite.training.jax_step import GlobalStep
 else:
-    # On JAX a batch is one array over all devices, and Keras's own step is right.
+
     class GlobalStep:
-        """Nothing to mend."""
+        """Keras's own step."""
 
 
 class Objective:
@@ -63,7 +65,7 @@ class Objective:
 class Pretraining(GlobalStep, keras.Model):
     """An encoder with objectives, a functional model that `fit` trains.
 
-    It is given dicts of arrays; on JAX pairs of dicts, the model's inputs and all else.
+    It is given dicts of arrays; on JAX in a tuple, or as pairs of dicts, the model's inputs and all else.
 
     The loss of each objective is the sum over the predictions of the *whole* batch, of all replicas and parts of it
     that are accumulated, over the sum of their weights: the same number on any number of devices.

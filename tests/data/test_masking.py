@@ -34,8 +34,18 @@ def batch(tokenizer):
 
 
 def masked(tokenizer, batch, seed=(1, 2), **settings):
-    found = Masking(tokenizer, predictions=PREDICTIONS, **settings)(batch, tf.constant(seed, tf.int64))
-    return {name: array.numpy() for name, array in found.items()}
+    """What a graph and what numpy makes of a batch, which is the same to the bit."""
+    masking = Masking(tokenizer, predictions=PREDICTIONS, **settings)
+    graph, arrays = masking(batch, tf.constant(seed, tf.int64)), {name: x.numpy() for name, x in batch.items()}
+    return same({name: array.numpy() for name, array in graph.items()}, masking(arrays, seed))
+
+
+def same(graph, arrays):
+    assert graph.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert array.dtype == graph[name].dtype and array.shape == graph[name].shape
+        assert array.tobytes() == graph[name].tobytes(), name
+    return arrays
 
 
 def within(found, expected, number):
@@ -109,6 +119,17 @@ def test_the_same_seed_gives_the_same_bytes(tokenizer, batch):
     one, two, other = (masked(tokenizer, batch, seed, unit="span") for seed in ((1, 2), (1, 2), (1, 3)))
     assert all(one[name].tobytes() == two[name].tobytes() for name in one)
     assert (one["masked_positions"] != other["masked_positions"]).mean() > 0.5
+
+
+@pytest.mark.parametrize("unit", masking.UNITS)
+@pytest.mark.parametrize("rows", [(300, 33), (3, 5), (1, 1)])
+def test_numpy_hides_what_a_graph_does_in_rows_of_any_length(tokenizer, unit, rows):
+    rng = np.random.default_rng(rows)
+    ids = rng.integers(0, tokenizer.vocab_size, rows)
+    real = np.arange(rows[1]) < rng.integers(0, rows[1] + 1, (rows[0], 1))
+    batch = {"token_ids": tf.constant(ids, tf.int32), "padding_mask": tf.constant(real, tf.int32)}
+    # Of a seed all bits count.
+    masked(tokenizer, batch, seed=(2**40 + 7, 2**33 + 1), unit=unit, draws=2)
 
 
 def test_other_parts(tokenizer, batch):

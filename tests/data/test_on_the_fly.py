@@ -114,6 +114,8 @@ def test_it_goes_on_where_it_was(folder, tokenizer, small_chunks, skip):
 
     whole, rest = batches(0, 33), batches(skip, 33 - skip)
     assert all(map(same, whole[skip:], rest))
+    arrays = on_the_fly.arrays(text_of(folder, tokenizer), 16, skip, transform, group=4)
+    assert all(map(same, rest, arrays))
     assert whole[0]["token_ids"].shape == (16, LENGTH)
     hidden = np.concatenate([batch["masked_weights"] for batch in whole]).sum()
     size = np.concatenate([batch["padding_mask"] for batch in whole]).sum()

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras_bert_suite import InputError, Tokenizer
 from keras_bert_suite.data import masking, permutation
 from keras_bert_suite.data.permutation import Permutation
+from tests.data.test_masking import same
 
 ROWS, TIME = 256, 512
 
@@ -31,8 +32,10 @@ def batch(tokenizer):
 
 
 def permuted(tokenizer, batch, seed=(1, 2), **settings):
-    found = Permutation(tokenizer, **settings)(batch, tf.constant(seed, tf.int64))
-    return {name: array.numpy() for name, array in found.items()}
+    """What a graph and what numpy makes of a batch, which is the same to the bit."""
+    permute = Permutation(tokenizer, **settings)
+    graph, arrays = permute(batch, tf.constant(seed, tf.int64)), {name: x.numpy() for name, x in batch.items()}
+    return same({name: array.numpy() for name, array in graph.items()}, permute(arrays, seed))
 
 
 @pytest.mark.parametrize(("segments", "predictions"), [(1, 85), (2, 86)])

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from keras_bert_suite import InputError
-from keras_bert_suite.data import records
+from keras_bert_suite.data import record_arrays, records
 
 COUNTS, LENGTH = (7, 0, 16), 8
 
@@ -72,6 +72,36 @@ def test_batches_are_padded(folder):
             assert mask.tolist() == [1] * size + [0] * (LENGTH - size) and label == number % 2
     assert all(array.dtype == tf.int32 for array in batch.values())
     assert batch["token_ids"].shape == (23 % 5, LENGTH) and batch["label"].shape == (3,)
+
+
+@pytest.mark.parametrize(
+    "more", [{"epochs": 2}, {"skip": 2, "epochs": 2}, {"begin": 3, "epochs": 1}, {"shard": (1, 2), "epochs": 3}]
+)
+def test_numpy_reads_the_same_without_tensorflow(folder, more):
+    ours = list(record_arrays.read(folder, 5, seed=1, **more))
+    for batch, arrays in zip(records.read(folder, 5, seed=1, **more), ours, strict=True):
+        assert batch.keys() == arrays.keys()
+        for name, array in arrays.items():
+            assert array.dtype == np.int32 and np.array_equal(batch[name].numpy(), array)
+
+
+def test_numpy_reads_integers_of_any_size_and_none(tmp_path):
+    numbers = [0, 127, 128, 16383, 16384, 2**21, 2**28, 2**31 - 1]
+    rows = [{"token_ids": numbers[i:] * (1 + 30 * i), "label": [i]} for i in range(len(numbers))]
+    rows += [{"token_ids": [], "label": [7]}, {"token_ids": [5], "label": [0]}, {"token_ids": [], "label": [1]}]
+    records.write(features(rows), range(len(rows)), tmp_path / "x", tmp_path / "y")
+    examples = [example.numpy() for example in tf.data.TFRecordDataset(str(tmp_path / "x"))]
+    index = {"features": ["label", "token_ids", "segment_ids"], "max_length": 500, "pad_id": 9}
+    found = record_arrays.arrays(examples, index)
+    for row, ids, mask in zip(rows, found["token_ids"], found["padding_mask"], strict=True):
+        size = len(row["token_ids"])
+        assert ids.tolist() == row["token_ids"] + [9] * (500 - size) and mask.tolist() == [1] * size + [0] * (
+            500 - size
+        )
+    assert found["label"].tolist() == [row["label"][0] for row in rows] and not found["segment_ids"].any()
+    for damaged in (examples[3][:-1], examples[3] + b"\x0a", b"\x0a\x02\x0a\x00"):
+        with pytest.raises(InputError, match="A record is damaged"):
+            record_arrays.arrays([*examples, damaged], index)
 
 
 def test_each_epoch_reads_all_in_another_order(folder):
