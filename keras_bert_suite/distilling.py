@@ -25,7 +25,7 @@ from keras_bert_suite.errors import InputError
 from keras_bert_suite.layers import NO_LANGUAGE
 from keras_bert_suite.objectives.masked_lm import Gather, cross_entropy
 from keras_bert_suite.quiet import quiet
-from keras_bert_suite.tasks import card, saved
+from keras_bert_suite.tasks import card, saved, speed
 from keras_bert_suite.tokenizers import Tokenizer, vocabularies
 from keras_bert_suite.training import board, distribution, launcher, optimizers, progress
 
@@ -70,6 +70,7 @@ class Settings:
     xla: bool
     teacher_dtype: str
     cache: str
+    speed_budget: float
     strategy: str
     replicas: int
     checkpoint_every: int
@@ -96,6 +97,13 @@ def run(settings, show_progress=iter):
     with quiet():
         strategy = distribution.strategy_of(settings.strategy, settings.replicas)
         tf.config.list_logical_devices()
+    if (settings.recipe == "fastbert") != (settings.student is None):
+        raise InputError(
+            f"Received recipe={settings.recipe}, student={settings.student}; expected a student, but for fastbert, "
+            "whose student is the teacher with an exit behind each block."
+        )
+    if settings.text and settings.recipe == "fastbert":
+        raise InputError("fastbert is for a task; expected --task in place of --text.")
     if settings.cache != "none" and (settings.text or settings.strategy == "multi_worker"):
         raise InputError(f"Received cache={settings.cache}; it is for a task, and for one worker.")
     chief = strategy.cluster_resolver is None or strategy.cluster_resolver.task_id in (None, 0)
@@ -267,8 +275,12 @@ class _OnTask:
         with _policy(settings.teacher_dtype):
             self.teacher = saved.load(settings.teacher)
         task = self.task = self.teacher.task
+        self._exits = settings.recipe == "fastbert"
         if task.name != settings.task:
             raise InputError(f"{settings.teacher} has learnt {task.name}; received task={settings.task}.")
+        if self._exits:
+            # To be chosen at the end: until then all texts run to the last exit.
+            self.task = type(task)(**{**_arguments(task), "speed": 0.0})
         if not task.soft or task.grouped:
             raise InputError(
                 f"{settings.teacher} has the task {task.config}; expected one whose example is one row: "
@@ -282,10 +294,7 @@ class _OnTask:
         texts = [text for item in saved.inputs_of(task, self.train) for text in (item.text, item.pair) if text]
         self.tokenizer, self.pieces = _tokenizer_of(settings, self.teacher.tokenizer, texts)
         self.max_length = min(settings.max_length, self.teacher.max_length)
-        losses, weights = task.losses(), task.loss_weights or {}
-        self.answers = tuple(
-            recipes.Answer(name, kind, losses[name], weights.get(name, 1.0)) for name, kind in task.soft.items()
-        )
+        self.answers = _exits(self.teacher) if self._exits else _answers(task)
         reader = dataclasses.replace(self.teacher, tokenizer=self.tokenizer, max_length=self.max_length)
         given = {"names": INPUTS, "drop_remainder": True, "numbered": settings.cache != "none"}
         self._examples, self._caches = {"train": self.train, "eval": self.judged}, {}
@@ -298,7 +307,11 @@ class _OnTask:
 
     def begin(self, init):
         """A student to be trained, as a `TaskModel`."""
-        return self._student(_student_encoder(self, self.max_length, init))
+        if not self._exits:
+            return self._student(_student_encoder(self, self.max_length, init))
+        encoder = type(self.teacher.encoder).from_config(self.teacher.encoder.get_config())
+        _copy(self.teacher.encoder, encoder)
+        return self._student(encoder)
 
     def _student(self, encoder):
         model = self.task.build(encoder, encoder.get_config().get("dropout", 0.0))
@@ -307,6 +320,8 @@ class _OnTask:
 
     def distiller(self, student, stage):
         """The model that a stage trains."""
+        if stage.make:
+            return stage.make(student.model)
         ours, theirs = traced(student.encoder, student.model), traced(self.teacher.encoder, self.teacher.model)
         found = stage.losses(recipes.Models(ours, theirs, self.answers))
         keys = read_of_teacher(ours, theirs, found)
@@ -366,11 +381,17 @@ class _OnTask:
         return self.task.evaluate(self.judged, trained.predict(saved.inputs_of(self.task, self.judged)))
 
     def figures(self, trained):
-        """The metrics of a model, its parameters and operations."""
-        return {**self.metrics(trained), **_size(trained.model, self.max_length)}
+        """The metrics of a model, its parameters and operations; of early exit, those of a text on average."""
+        size = _size(trained.model, self.max_length)
+        if trained.task.config.get("speed"):
+            chosen = speed.curve(trained, self.judged, [trained.task.speed], self.progress)[-1]
+            size |= {"flops": round(size["flops"] / chosen["ratio"]), "speed": chosen["speed"]}
+        return {**self.metrics(trained), **size}
 
     def save(self, student, folder, recipe):
         """Writes a student as a folder."""
+        if self._exits:
+            speed.choose(student, self.judged, self.settings.speed_budget, self.progress, _chosen)
         student.figures = self.metrics(student)
         settings = {"task": self.task.name, "encoder": self.settings.teacher, "recipe": recipe}
         settings |= {"train": self.settings.train, "eval": self.settings.eval, "seed": self.settings.seed}
@@ -380,6 +401,28 @@ class _OnTask:
     def load(self, folder):
         """A student that was saved."""
         return saved.load(folder)
+
+
+def _chosen(line):
+    """Prints of the lines of a curve the one that was chosen."""
+    if line.endswith("chosen"):
+        print(line, flush=True)
+
+
+def _arguments(task):
+    return {name: value for name, value in task.config.items() if name != "name"}
+
+
+def _answers(task):
+    losses, weights = task.losses(), task.loss_weights or {}
+    return tuple(recipes.Answer(name, kind, losses[name], weights.get(name, 1.0)) for name, kind in task.soft.items())
+
+
+def _exits(teacher):
+    """The answers of a classifier behind each block, all on the same labels."""
+    (answer,), blocks = _answers(teacher.task), len(teacher.encoder.blocks)
+    names = {"labels": "logits_labels", "counted": "logits_weights"}
+    return tuple(dataclasses.replace(answer, output=f"exit_{i}", weight=1 / blocks, **names) for i in range(blocks))
 
 
 class _OnText:
@@ -529,7 +572,9 @@ def _tokenizer_of(settings, theirs, texts=()):
     Raises:
         InputError: the teacher lacks one of the pieces.
     """
-    if settings.student not in pretraining.families():
+    if settings.student is None:
+        ours = theirs
+    elif settings.student not in pretraining.families():
         ours = Tokenizer.from_preset(settings.student)
     elif settings.prune_vocabulary:
         ours = vocabularies.pruned(theirs, texts)
