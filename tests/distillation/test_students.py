@@ -204,3 +204,42 @@ def test_vocabularies_that_cannot_be_cut():
     counted = Roberta(late.vocab_size, num_layers=1, pad_id=late.pad_id, **SIZES)
     with pytest.raises(InputError, match="positions from the id of padding, 15; .* make it 14"):
         students.prune_vocabulary(counted, late, ["of"])
+
+
+NARROW = dict(vocab_size=40, num_layers=3, dim=24, num_heads=3, feed_forward_dim=48, max_length=12)
+
+
+def explained(student, teacher, inputs):
+    """The part of the variance of a teacher's last states that a linear map of a student's explains."""
+    real = inputs["padding_mask"].astype(bool)
+    given, wanted = (
+        np.asarray(e({n: inputs[n] for n in e.input})["sequence_output"])[real] for e in (student, teacher)
+    )
+    given, wanted = given - given.mean(0), wanted - wanted.mean(0)
+    rest = wanted - given @ np.linalg.lstsq(given, wanted, rcond=None)[0]
+    return 1 - (rest**2).sum() / (wanted**2).sum()
+
+
+def test_a_student_as_wide_as_its_teacher_equals_it():
+    teacher = encoder(Bert, **NARROW)
+    student = Bert(**NARROW)
+    inputs = batch(vocab_size=40, rows=40)
+    students.narrowed(student, teacher, inputs, "uniform")
+    others = batch(vocab_size=40, seed=5)
+    for name, values in teacher(others).items():
+        mask = others["padding_mask"] if name == "sequence_output" else None
+        # Least squares in float64 of states in float32, each block's on what the one before it gave.
+        assert difference(student(others)[name], values, mask) < 2e-2, name
+
+
+def test_narrower_students_begin_near_their_teacher():
+    teacher = encoder(Bert, **NARROW)
+    fitted, others = batch(vocab_size=40, rows=60), batch(vocab_size=40, rows=60, seed=3)
+    sizes = NARROW | dict(dim=16, num_heads=2, feed_forward_dim=40, num_layers=2, max_length=10)
+    keras.utils.set_random_seed(0)
+    random, tables, student, distilled = Bert(**sizes), Bert(**sizes), Bert(**sizes), None
+    students.project_tables(tables, teacher)
+    students.narrowed(student, teacher, fitted, [0, 2])
+    found = [explained(one, teacher, others) for one in (random, tables, student)]
+    print(found)
+    assert found[0] < found[1] < found[2]
