@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras_bert_suite import flops, heads, models, preparation, pretraining
 from keras_bert_suite.checkpoints import loading, presets, writing
 from keras_bert_suite.data import records
+from keras_bert_suite.data.batches import padded
 from keras_bert_suite.data.masking import Masking
 from keras_bert_suite.distillation import augmentation, recipes, students
 from keras_bert_suite.distillation.cache import Cache
@@ -31,6 +32,8 @@ from keras_bert_suite.training import board, distribution, launcher, optimizers,
 
 # What a row may have for the inputs of an encoder.
 INPUTS = ("token_ids", "segment_ids", "padding_mask", "language_ids")
+# Rows of the training data that a narrower student is fitted to its teacher on.
+FITTED = 400
 # Stages read as many epochs as they have; a dataset has an end.
 EPOCHS = 10**6
 # Ids of the row whose operations and latency are stated; fewer where the models read fewer.
@@ -366,6 +369,17 @@ class _OnTask:
             found = self._caches[kind].join(found.map(lambda batch: {**batch, "number": batch["number_labels"]}))
         return found.with_options(_by_data())
 
+    def rows(self, count):
+        """Rows of the training data as the teacher reads them, a dict of arrays."""
+        reader = dataclasses.replace(self.teacher, max_length=self.max_length)
+        found = [row for row, *_ in reader.training_rows(self.train[:count])[0]]
+        length = max(len(row["token_ids"]) for row in found)
+        fill = {"token_ids": self.teacher.tokenizer.pad_id or 0, "language_ids": NO_LANGUAGE}
+        return {
+            name: padded([row[name] for row in found], length, fill.get(name, 0), "int32", self.tokenizer.padding_side)
+            for name in self.teacher.encoder.input
+        }
+
     def held_out(self, model):
         """The examples to be judged on, likewise, once."""
         return self._batches("eval", model)
@@ -486,6 +500,12 @@ class _OnText:
 
         return found.map(arrays).prefetch(4).with_options(_by_data())
 
+    def rows(self, count):
+        """Rows of the training data as the teacher reads them, a dict of arrays."""
+        whole = types.SimpleNamespace(input=self.teacher.encoder.input)
+        (found,) = self._batches("text", whole).unbatch().batch(count).take(1).as_numpy_iterator()
+        return {name: found[name] for name in self.teacher.encoder.input}
+
     def held_out(self, model):
         """The held-out rows, likewise; each time with the same masks."""
         return self._batches("held_out", model)
@@ -598,7 +618,8 @@ def _student_encoder(side, max_length, init):
     asked = types.SimpleNamespace(encoder=settings.student, set=settings.set, max_length=max_length)
     encoder = pretraining.encoder_of(asked, side.tokenizer)
     if init == "teacher" and settings.student in pretraining.families():
-        students.begin(encoder, side.teacher.encoder, side.pieces)
+        way = students.begin(encoder, side.teacher.encoder, side.rows(FITTED), side.pieces)
+        print(f"The student begins with its teacher's {way}." if way != "random" else "The student begins at random.")
     return encoder
 
 
@@ -608,13 +629,11 @@ def _augmented(settings, examples, show_progress):
     if not path.exists():
         tokenizer = Tokenizer.from_preset(settings.augmenter)
         model = models.load_model(settings.augmenter, head="masked_lm")
-        table = model.get_layer("embeddings").token.embeddings
         found = augmentation.augmented(
             examples,
             model,
             tokenizer,
-            augmentation.Neighbours.of_table(table, tokenizer),
-            settings.copies,
+            copies=settings.copies,
             max_length=settings.max_length,
             seed=settings.seed,
             progress=show_progress,

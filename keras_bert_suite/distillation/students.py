@@ -480,38 +480,47 @@ def _take_rows(new, old, old_tokenizer, new_tokenizer):
         variable.assign(np.take(values, rows, axes[0]) if axes else values)
 
 
-def begin(student, teacher, pieces=None):
-    """Fills a new student with what it can have of its teacher.
-
-    A block begins as that of the teacher whose place `layer_map` says, where all of its arrays have the same shapes.
-    Tables of embeddings begin as the teacher's; in a narrower student as what its rows are along the main directions
-    of the teacher's token table. What nothing fits stays as it is.
+def begin(student, teacher, arrays, pieces=None):
+    """Fills a new student with what it can have of its teacher, by the first way that fits the two.
 
     Args:
-        student: an `Encoder`, changed in place.
+        student: an `Encoder` of a family, changed in place.
         teacher: the teacher's `Encoder`.
+        arrays: rows for `narrowed` to fit on, a dict of arrays that the teacher takes.
         pieces: for each of the student's token ids the teacher's, a list; None where they are the same.
+
+    Returns:
+        The way: `"blocks"`, blocks of the teacher by `layer_map`; `"narrowed"` or `"tables"`, see `narrowed` and
+        `project_tables`; or `"random"`, where none fits.
     """
-    theirs = {variable.path: ops.convert_to_numpy(variable) for variable in teacher.weights}
-    if len({id(block) for block in student.blocks}) == len(student.blocks) <= len(teacher.blocks):
-        for i, block in zip(layer_map(len(teacher.blocks), len(student.blocks)), student.blocks, strict=True):
-            found = [(each, theirs.get(re.sub(r"^block_\d+", f"block_{i}", each.path))) for each in block.weights]
-            if all(array is not None and array.shape == each.shape for each, array in found):
-                for variable, array in found:
-                    variable.assign(array)
-    token, width = "embeddings/token/embeddings", student.embeddings.token.embeddings.shape[-1]
-    if token not in theirs or width > theirs[token].shape[-1]:
-        return
-    table = theirs[token].astype("float64")
-    directions = np.linalg.svd(table - table.mean(0), full_matrices=False)[2][:width].T
-    for variable in student.embeddings.weights:
-        array = theirs.get(variable.path)
-        if array is None:
+    whole = student
+    if pieces is not None:
+        whole = type(student).from_config({**student.get_config(), "vocab_size": teacher.embeddings.token.input_dim})
+    for way, fill in (("blocks", _take_blocks), ("narrowed", _narrow), ("tables", _take_tables)):
+        try:
+            fill(whole, teacher, arrays)
+        except InputError:
             continue
-        if variable.path == token and pieces is not None:
-            array = array[pieces]
-        if array.ndim == 2 and array.shape[1] == len(directions) != variable.shape[1] == width:
-            array = array @ directions
-        array = array[: variable.shape[0]]
-        if array.shape == tuple(variable.shape):
-            variable.assign(array)
+        for ours, theirs in zip(student.weights, whole.weights, strict=True) if pieces is not None else ():
+            ours.assign(theirs if ours.shape == theirs.shape else ops.take(theirs, pieces, axis=0))
+        return way
+    return "random"
+
+
+def _take_blocks(student, teacher, arrays):
+    ours = student.get_config()
+    kept = {name: ours[name] for name in ("max_length", "dropout", "attention_dropout") if name in ours}
+    blocks = layer_map(len(teacher.blocks), len(student.blocks))
+    made = from_blocks(teacher, blocks, type(student), **kept)
+    if {**made.get_config(), "name": ""} != {**ours, "name": ""}:
+        raise InputError("The student is made otherwise than the teacher.")
+    for variable, theirs in zip(student.weights, made.weights, strict=True):
+        variable.assign(theirs)
+
+
+def _narrow(student, teacher, arrays):
+    narrowed(student, teacher, arrays, layer_map(len(teacher.blocks), len(student.blocks)))
+
+
+def _take_tables(student, teacher, arrays):
+    project_tables(student, teacher)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_bert_suite import Albert, Bert, DistilBert, Encoder, InputError, ModernBert, Roberta, Tokenizer
+from keras_bert_suite import Albert, Bert, DistilBert, Encoder, InputError, MobileBert, ModernBert, Roberta, Tokenizer
 from keras_bert_suite.data import readers
 from keras_bert_suite.distillation import students
 from keras_bert_suite.tasks import saved, task_class
@@ -284,3 +284,31 @@ def test_a_narrower_minilm(minilm, shared):
     students.narrowed(student, teacher, fitted, students.layer_map(6, 4))
     found = [explained(one, teacher, others) for one in (tables, student)]
     assert found[0] < found[1] - 0.1, found
+
+
+def test_begin_takes_the_first_way_that_fits():
+    sizes = {"vocab_size": 50, "num_layers": 4, "dim": 32, "num_heads": 4, "feed_forward_dim": 64, "max_length": 32}
+    teacher, random = Bert(**sizes), np.random.default_rng(0)
+    arrays = {
+        "token_ids": random.integers(0, 50, (40, 8)),
+        "segment_ids": np.zeros((40, 8), "int32"),
+        "padding_mask": np.ones((40, 8), "int32"),
+    }
+    small = {**sizes, "num_layers": 2, "max_length": 16}
+    pieces = list(range(10, 30))
+
+    def begun(pieces=None, family=Bert, **other):
+        student = family(**{**small, **other})
+        return students.begin(student, teacher, arrays, pieces), student
+
+    way, student = begun()
+    assert way == "blocks"
+    kernel = student.blocks[0].attention.query_dense.kernel
+    np.testing.assert_array_equal(kernel, teacher.blocks[1].attention.query_dense.kernel)
+    way, student = begun(pieces, vocab_size=20)
+    assert way == "blocks"
+    table = np.asarray(teacher.embeddings.token.embeddings)
+    np.testing.assert_array_equal(student.embeddings.token.embeddings, table[pieces])
+    assert begun(dim=16)[0] == begun(num_heads=2)[0] == "narrowed"
+    assert begun(family=MobileBert, bottleneck_dim=16, embedding_dim=32)[0] == "tables"
+    assert begun(dim=64)[0] == "random"
