@@ -106,7 +106,7 @@ def train(strategy, case):
     # The bias of keys moves all scores of a query alike: of a softmax over them its gradient is rounding, which Adam
     # makes steps of.
     weights = [variable for variable in model.weights if not variable.path.endswith("block_1/attention/key/bias")]
-    return np.array(kept.losses + [found["loss"]]), [np.array(variable) for variable in weights]
+    return np.array(kept.losses + [found["loss"]]), [np.asarray(variable) for variable in weights]
 
 
 if __name__ == "__main__":
