@@ -25,10 +25,11 @@ class Distiller(Pretraining):
 
     Args:
         student: a `Traced`.
-        teacher: a `Traced`; one without an encoder has what a cache gives, as inputs. The student itself, where it
-            learns from what it computes, and the model is run once.
+        teacher: a `Traced`; that of a `cache.Cache` has no encoder, and a batch what the cache gives. The student
+            itself, where it learns from what it computes, and the model is run once.
         losses: a list of `losses.Comparison`, each of another name.
-        pieces: for each of the student's token ids the teacher's, a list; None where they are the same.
+        pieces: for each of the student's token ids the teacher's, a list; None where they are the same, or where a
+            cache was made with them.
 
     Raises:
         InputError: there are no losses, two have a name, or the two models do not go together for one.

@@ -17,6 +17,7 @@ from keras_bert_suite.distillation.losses import (
 )
 from keras_bert_suite.distillation.traces import traced
 from keras_bert_suite.errors import InputError
+from keras_bert_suite.training.optimizers import optimizer
 
 SMALL = {"vocab_size": 40, "num_heads": 2, "max_length": 24, "dropout": 0.1, "attention_dropout": 0.0}
 ROWS, SHARD = 23, 8
@@ -125,10 +126,7 @@ def test_rows_may_be_filled_up_on_the_left(pair, rows, tmp_path):
 
 
 def test_a_student_learns_from_batches_with_it(pair, rows, tmp_path):
-    import tensorflow as tf
-
-    from keras_bert_suite.training.optimizers import optimizer
-
+    tf = pytest.importorskip("tensorflow")
     cache = write(tmp_path / "cache", pair, rows)
     batches = [
         {"number": np.array(numbers), **batch_of(rows, numbers, length)}

@@ -272,6 +272,7 @@ def test_what_is_not_narrowed():
     students.project_tables(modern, teacher)
 
 
+@pytest.mark.slow
 def test_a_narrower_minilm(minilm, shared):
     teacher, tokenizer = Encoder.from_preset(minilm), Tokenizer.from_preset(minilm)
     examples = readers.read_classification(shared / "classification/sst2/dev.tsv")[:180]
