@@ -35,9 +35,10 @@ $(CARD)/.done: constraints-card.txt setup.cfg
 	$(CARD)/bin/python -m pip install -q -c constraints-card.txt -e '.[edge]'
 	touch $@
 
-test-jax: $(JAX)/.done  ## encoders, heads, objectives, losses, pre-training on JAX, in an environment without TensorFlow
+test-jax: $(JAX)/.done  ## layers to distillation, and pre-training, on JAX, in an environment without TensorFlow
 	KERAS_BACKEND=jax $(JAX)/bin/python -m pytest -q tests/checkpoints/test_reference.py tests/encoders/test_early_exit.py tests/layers
 	KERAS_BACKEND=jax $(JAX)/bin/python -m pytest -q tests/training/test_optimizers.py tests/training/test_schedules.py tests/objectives/test_objectives.py tests/objectives/test_permutation_lm.py tests/objectives/test_enhanced_masked_lm.py tests/objectives/test_replaced_token.py
+	KERAS_BACKEND=jax $(JAX)/bin/python -m pytest -q tests/distillation/test_losses.py tests/distillation/test_golden.py
 	KERAS_BACKEND=jax $(JAX)/bin/python -m pytest -q tests/objectives/test_jax_step.py tests/tools/test_pretrain_jax.py
 	# In a process of its own: it computes in float64.
 	KERAS_BACKEND=jax $(JAX)/bin/python -m pytest -q tests/tasks/test_losses.py

@@ -110,6 +110,8 @@ def _answer(row, item):
         else:
             answer["labels"] = [label for label, score in by_label.items() if score >= 0.5]
         answer["scores"] = by_label
+        if "exit" in row:
+            answer["exit"] = int(row["exit"])
     elif "answer" in row:
         places = [i for i, start in enumerate(row["starts"]) if start >= 0]
         spans = [{key: row[f"{key}s"][i] for key in ("answer", "start", "end", "score")} for i in places]

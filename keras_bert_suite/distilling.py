@@ -15,21 +15,25 @@ import tensorflow as tf
 from keras_bert_suite import flops, heads, models, preparation, pretraining
 from keras_bert_suite.checkpoints import loading, presets, writing
 from keras_bert_suite.data import records
+from keras_bert_suite.data.batches import padded
 from keras_bert_suite.data.masking import Masking
 from keras_bert_suite.distillation import augmentation, recipes, students
-from keras_bert_suite.distillation.distiller import Distiller
+from keras_bert_suite.distillation.cache import Cache
+from keras_bert_suite.distillation.distiller import CACHED, Distiller, read_of_teacher
 from keras_bert_suite.distillation.traces import Traced, traced
 from keras_bert_suite.encoders import Encoder
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.layers import NO_LANGUAGE
 from keras_bert_suite.objectives.masked_lm import Gather, cross_entropy
 from keras_bert_suite.quiet import quiet
-from keras_bert_suite.tasks import card, saved
+from keras_bert_suite.tasks import card, saved, speed
 from keras_bert_suite.tokenizers import Tokenizer, vocabularies
 from keras_bert_suite.training import board, distribution, launcher, optimizers, progress
 
 # What a row may have for the inputs of an encoder.
 INPUTS = ("token_ids", "segment_ids", "padding_mask", "language_ids")
+# Rows of the training data that a narrower student is fitted to its teacher on.
+FITTED = 400
 # Stages read as many epochs as they have; a dataset has an end.
 EPOCHS = 10**6
 # Ids of the row whose operations and latency are stated; fewer where the models read fewer.
@@ -68,6 +72,8 @@ class Settings:
     steps_per_execution: int
     xla: bool
     teacher_dtype: str
+    cache: str
+    speed_budget: float
     strategy: str
     replicas: int
     checkpoint_every: int
@@ -94,6 +100,15 @@ def run(settings, show_progress=iter):
     with quiet():
         strategy = distribution.strategy_of(settings.strategy, settings.replicas)
         tf.config.list_logical_devices()
+    if (settings.recipe == "fastbert") != (settings.student is None):
+        raise InputError(
+            f"Received recipe={settings.recipe}, student={settings.student}; expected a student, but for fastbert, "
+            "whose student is the teacher with an exit behind each block."
+        )
+    if settings.text and settings.recipe == "fastbert":
+        raise InputError("fastbert is for a task; expected --task in place of --text.")
+    if settings.cache != "none" and (settings.text or settings.strategy == "multi_worker"):
+        raise InputError(f"Received cache={settings.cache}; it is for a task, and for one worker.")
     chief = strategy.cluster_resolver is None or strategy.cluster_resolver.task_id in (None, 0)
     if chief:
         _same_settings(settings, output)
@@ -263,8 +278,12 @@ class _OnTask:
         with _policy(settings.teacher_dtype):
             self.teacher = saved.load(settings.teacher)
         task = self.task = self.teacher.task
+        self._exits = settings.recipe == "fastbert"
         if task.name != settings.task:
             raise InputError(f"{settings.teacher} has learnt {task.name}; received task={settings.task}.")
+        if self._exits:
+            # To be chosen at the end: until then all texts run to the last exit.
+            self.task = type(task)(**{**_arguments(task), "speed": 0.0})
         if not task.soft or task.grouped:
             raise InputError(
                 f"{settings.teacher} has the task {task.config}; expected one whose example is one row: "
@@ -278,22 +297,24 @@ class _OnTask:
         texts = [text for item in saved.inputs_of(task, self.train) for text in (item.text, item.pair) if text]
         self.tokenizer, self.pieces = _tokenizer_of(settings, self.teacher.tokenizer, texts)
         self.max_length = min(settings.max_length, self.teacher.max_length)
-        losses, weights = task.losses(), task.loss_weights or {}
-        self.answers = tuple(
-            recipes.Answer(name, kind, losses[name], weights.get(name, 1.0)) for name, kind in task.soft.items()
-        )
+        self.answers = _exits(self.teacher) if self._exits else _answers(task)
         reader = dataclasses.replace(self.teacher, tokenizer=self.tokenizer, max_length=self.max_length)
+        given = {"names": INPUTS, "drop_remainder": True, "numbered": settings.cache != "none"}
+        self._examples, self._caches = {"train": self.train, "eval": self.judged}, {}
         self._data = {
-            kind: reader.training_data(
-                examples, settings.batch_size, settings.seed, EPOCHS, names=INPUTS, drop_remainder=True
-            )
-            for kind, examples in (("train", self.train), ("eval", self.judged))
+            kind: reader.training_data(examples, settings.batch_size, settings.seed, EPOCHS, **given)
+            for kind, examples in self._examples.items()
         }
+        self._rows_of = functools.partial(reader.training_rows, names=INPUTS)
         self.steps_per_epoch, self.held_out_steps = (steps for _, steps in self._data.values())
 
     def begin(self, init):
         """A student to be trained, as a `TaskModel`."""
-        return self._student(_student_encoder(self, self.max_length, init))
+        if not self._exits:
+            return self._student(_student_encoder(self, self.max_length, init))
+        encoder = type(self.teacher.encoder).from_config(self.teacher.encoder.get_config())
+        _copy(self.teacher.encoder, encoder)
+        return self._student(encoder)
 
     def _student(self, encoder):
         model = self.task.build(encoder, encoder.get_config().get("dropout", 0.0))
@@ -302,14 +323,37 @@ class _OnTask:
 
     def distiller(self, student, stage):
         """The model that a stage trains."""
+        if stage.make:
+            return stage.make(student.model)
         ours, theirs = traced(student.encoder, student.model), traced(self.teacher.encoder, self.teacher.model)
-        return Distiller(ours, theirs, stage.losses(recipes.Models(ours, theirs, self.answers)), self.pieces)
+        found = stage.losses(recipes.Models(ours, theirs, self.answers))
+        keys = read_of_teacher(ours, theirs, found)
+        if self.settings.cache == "none" or not keys:
+            return Distiller(ours, theirs, found, self.pieces)
+        self._caches = {kind: self._cache(kind, stage, theirs, keys) for kind in self._examples}
+        return Distiller(ours, self._caches["train"].traced(), found)
+
+    def _cache(self, kind, stage, theirs, keys):
+        """What the teacher computes of all rows, on disk."""
+        folder = Path(self.settings.output) / "teacher" / stage.name / kind
+        return Cache.write(
+            folder,
+            theirs,
+            [row for row, *_ in self._rows_of(self._examples[kind])[0]],
+            keys,
+            self.settings.batch_size,
+            self.progress,
+            self.settings.cache,
+            pad_values={"token_ids": self.tokenizer.pad_id or 0, "language_ids": NO_LANGUAGE},
+            padding_side=self.tokenizer.padding_side,
+            pieces=self.pieces,
+        )
 
     def batches(self, model, done):
         """What it reads from a step on, as a dataset of dicts."""
-        return self._batches("train", done)
+        return self._batches("train", model, done)
 
-    def _batches(self, kind, done=0):
+    def _batches(self, kind, model, done=0):
         batches, steps = self._data[kind]
         found = batches(initial_epoch=done // steps).skip(done % steps)
 
@@ -320,11 +364,25 @@ class _OnTask:
                 **{f"{name}_weights": array for name, array in weights.items()},
             }
 
-        return found.map(joined).with_options(_by_data())
+        found = found.map(joined)
+        if any(name.startswith(CACHED) for name in model.input):
+            found = self._caches[kind].join(found.map(lambda batch: {**batch, "number": batch["number_labels"]}))
+        return found.with_options(_by_data())
+
+    def rows(self, count):
+        """Rows of the training data as the teacher reads them, a dict of arrays."""
+        reader = dataclasses.replace(self.teacher, max_length=self.max_length)
+        found = [row for row, *_ in reader.training_rows(self.train[:count])[0]]
+        length = max(len(row["token_ids"]) for row in found)
+        fill = {"token_ids": self.teacher.tokenizer.pad_id or 0, "language_ids": NO_LANGUAGE}
+        return {
+            name: padded([row[name] for row in found], length, fill.get(name, 0), "int32", self.tokenizer.padding_side)
+            for name in self.teacher.encoder.input
+        }
 
     def held_out(self, model):
         """The examples to be judged on, likewise, once."""
-        return self._batches("eval")
+        return self._batches("eval", model)
 
     def copied(self, student):
         """A student of this side's device with the weights of another's."""
@@ -337,11 +395,17 @@ class _OnTask:
         return self.task.evaluate(self.judged, trained.predict(saved.inputs_of(self.task, self.judged)))
 
     def figures(self, trained):
-        """The metrics of a model, its parameters and operations."""
-        return {**self.metrics(trained), **_size(trained.model, self.max_length)}
+        """The metrics of a model, its parameters and operations; of early exit, those of a text on average."""
+        size = _size(trained.model, self.max_length)
+        if trained.task.config.get("speed"):
+            chosen = speed.curve(trained, self.judged, [trained.task.speed], self.progress)[-1]
+            size |= {"flops": round(size["flops"] / chosen["ratio"]), "speed": chosen["speed"]}
+        return {**self.metrics(trained), **size}
 
     def save(self, student, folder, recipe):
         """Writes a student as a folder."""
+        if self._exits:
+            speed.choose(student, self.judged, self.settings.speed_budget, self.progress, _chosen)
         student.figures = self.metrics(student)
         settings = {"task": self.task.name, "encoder": self.settings.teacher, "recipe": recipe}
         settings |= {"train": self.settings.train, "eval": self.settings.eval, "seed": self.settings.seed}
@@ -351,6 +415,28 @@ class _OnTask:
     def load(self, folder):
         """A student that was saved."""
         return saved.load(folder)
+
+
+def _chosen(line):
+    """Prints of the lines of a curve the one that was chosen."""
+    if line.endswith("chosen"):
+        print(line, flush=True)
+
+
+def _arguments(task):
+    return {name: value for name, value in task.config.items() if name != "name"}
+
+
+def _answers(task):
+    losses, weights = task.losses(), task.loss_weights or {}
+    return tuple(recipes.Answer(name, kind, losses[name], weights.get(name, 1.0)) for name, kind in task.soft.items())
+
+
+def _exits(teacher):
+    """The answers of a classifier behind each block, all on the same labels."""
+    (answer,), blocks = _answers(teacher.task), len(teacher.encoder.blocks)
+    names = {"labels": "logits_labels", "counted": "logits_weights"}
+    return tuple(dataclasses.replace(answer, output=f"exit_{i}", weight=1 / blocks, **names) for i in range(blocks))
 
 
 class _OnText:
@@ -413,6 +499,12 @@ class _OnText:
             return self._hide(batch, tf.stack([tf.constant(seed, tf.int64), number])) if hidden else batch
 
         return found.map(arrays).prefetch(4).with_options(_by_data())
+
+    def rows(self, count):
+        """Rows of the training data as the teacher reads them, a dict of arrays."""
+        whole = types.SimpleNamespace(input=self.teacher.encoder.input)
+        (found,) = self._batches("text", whole).unbatch().batch(count).take(1).as_numpy_iterator()
+        return {name: found[name] for name in self.teacher.encoder.input}
 
     def held_out(self, model):
         """The held-out rows, likewise; each time with the same masks."""
@@ -500,7 +592,9 @@ def _tokenizer_of(settings, theirs, texts=()):
     Raises:
         InputError: the teacher lacks one of the pieces.
     """
-    if settings.student not in pretraining.families():
+    if settings.student is None:
+        ours = theirs
+    elif settings.student not in pretraining.families():
         ours = Tokenizer.from_preset(settings.student)
     elif settings.prune_vocabulary:
         ours = vocabularies.pruned(theirs, texts)
@@ -524,7 +618,8 @@ def _student_encoder(side, max_length, init):
     asked = types.SimpleNamespace(encoder=settings.student, set=settings.set, max_length=max_length)
     encoder = pretraining.encoder_of(asked, side.tokenizer)
     if init == "teacher" and settings.student in pretraining.families():
-        students.begin(encoder, side.teacher.encoder, side.pieces)
+        way = students.begin(encoder, side.teacher.encoder, side.rows(FITTED), side.pieces)
+        print(f"The student begins with its teacher's {way}." if way != "random" else "The student begins at random.")
     return encoder
 
 
@@ -534,13 +629,11 @@ def _augmented(settings, examples, show_progress):
     if not path.exists():
         tokenizer = Tokenizer.from_preset(settings.augmenter)
         model = models.load_model(settings.augmenter, head="masked_lm")
-        table = model.get_layer("embeddings").token.embeddings
         found = augmentation.augmented(
             examples,
             model,
             tokenizer,
-            augmentation.Neighbours.of_table(table, tokenizer),
-            settings.copies,
+            copies=settings.copies,
             max_length=settings.max_length,
             seed=settings.seed,
             progress=show_progress,

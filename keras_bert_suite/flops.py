@@ -40,6 +40,28 @@ def forward(model, shapes):
     return sum(_operations(op) for op in graph.get_operations())
 
 
+def of_stages(stages, time):
+    """Those of the parts of an `EarlyExit`, for a row of so many ids.
+
+    Args:
+        stages: what its `stages` gave.
+        time: ids of the row.
+
+    Returns:
+        A list of pairs of ints: of a block, the first with the embeddings, and of the classifier behind it.
+    """
+    import keras
+
+    found = []
+    for stage in stages:
+        shapes = dict.fromkeys(stage.input, (1, time))
+        if "states" in shapes:
+            shapes["states"] = (1, time, stage.input["states"].shape[-1])
+        block = forward(keras.Model(stage.input, {"states": stage.output["states"]}), shapes)
+        found.append((block, forward(stage, shapes) - block))
+    return found
+
+
 def _operations(op):
     """Those of an operation of a TensorFlow graph."""
     if op.type not in ("MatMul", "BatchMatMulV2", "Conv2D", "DepthwiseConv2dNative"):

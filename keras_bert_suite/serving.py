@@ -5,7 +5,8 @@
     curl localhost:8501/v1/models/sst2:predict -d '{"inputs": {"text": ["a gorgeous, witty film"]}}'
 
 The signature `serving_default` reads text, `tokens` the arrays that an encoder takes. Answers are those of
-`TaskModel.predict`, long texts by windows included.
+`TaskModel.predict`, long texts by windows included. Of a model with early exit a block is run for those texts of a
+request alone that no classifier before it was sure of.
 """
 
 import re
@@ -119,13 +120,12 @@ class Served:
 
     def __init__(self, trained):
         self.trained, self.config = trained, trained.task.config
-        if "speed" in self.config:
-            raise InputError("A model with early exit is not served; it is for devices: export it as a .tflite file.")
         if self.config["name"] not in _ANSWERS:
             raise InputError(
                 f"A model of the task {self.config['name']} is not served; expected one of {', '.join(_ANSWERS)}."
             )
         self.tokenizer = InGraphTokenizer(trained.tokenizer)
+        self._stages = trained.model.stages() if "speed" in self.config else []
         self._answer, names = _ANSWERS[self.config["name"]]
         paired = any(item[1] is not None for item in trained.examples)
         if self.config["name"] == "classification" and paired:
@@ -152,10 +152,16 @@ class Served:
         return {spec.name: encoded(values[spec.name]) for spec in self.text_signature}
 
     def scores(self, features):
-        """The encoder's inputs, a dict of int32 `(batch, time)`, to what the task's `decode` reads."""
+        """The encoder's inputs, a dict of int32 `(batch, time)`, to what the task's `decode` reads.
+
+        With early exit `scores` `(batch, labels)`, of the classifier that answers, and its number, `exit` `(batch,)`.
+        """
         features = dict(features)
         if "language_ids" in self.trained.encoder.input:
             features["language_ids"] = tf.fill(tf.shape(features["token_ids"]), NO_LANGUAGE)
+        if self._stages:
+            logits, exits = until_sure(self._stages, features, self.config["speed"])
+            return {"scores": tf.nn.softmax(logits), "exit": exits}
         return self.trained.task.outputs(self.trained.model(features, training=False))
 
     def _texts(self, *texts):
@@ -196,6 +202,45 @@ class Served:
         return tf.tile(tf.constant([self.config[key]]), [size, 1])
 
 
+def until_sure(stages, features, speed):
+    """`EarlyExit.predict_early` in a graph: a stage is run for those rows alone that none before it was sure of.
+
+    Args:
+        stages: what the model's `stages` gave.
+        features: a dict of tensors with what the encoder takes.
+        speed: the uncertainty, 0 to 1, below which a row stops.
+
+    Returns:
+        `(logits, exits)`: `(batch, labels)`, and `(batch,)` the number of the block each row stopped at.
+    """
+    first, *others = stages
+    rows = tf.range(tf.shape(features["token_ids"])[0])
+    found = first({name: features[name] for name in first.input}, training=False)
+    states, logits = found["states"], found["logits"]
+    whole, exits = logits, tf.zeros_like(rows)
+    for number, stage in enumerate(others, 1):
+        unsure = _uncertainty(logits) >= speed
+        rows, states = tf.boolean_mask(rows, unsure), tf.boolean_mask(states, unsure)
+
+        def run(stage=stage, rows=rows, states=states):
+            inputs = {name: states if name == "states" else tf.gather(features[name], rows) for name in stage.input}
+            found = stage(inputs, training=False)
+            return found["states"], found["logits"]
+
+        def rest(states=states, none=whole[:0]):
+            return states, none
+
+        states, logits = tf.cond(tf.size(rows) > 0, run, rest)
+        whole = tf.tensor_scatter_nd_update(whole, rows[:, None], logits)
+        exits = tf.tensor_scatter_nd_update(exits, rows[:, None], tf.fill(tf.shape(rows), number))
+    return whole, exits
+
+
+def _uncertainty(logits):
+    logs = tf.nn.log_softmax(tf.cast(logits, tf.float64))
+    return -tf.reduce_sum(tf.exp(logs) * logs, -1) / np.log(logits.shape[-1])
+
+
 def _with_names(function, names):
     """`function` with arguments of these names, which are those of the signature."""
     if len(names) == 1:
@@ -226,7 +271,8 @@ def _classification(served, text, pair=None):
             columns.append(tf.minimum(columns[-1], scores[:, i]) if i else scores[:, i])
         columns.append(tf.zeros_like(columns[0]))
         scores = tf.stack([a - b for a, b in zip(columns[:-1], columns[1:], strict=True)], 1)
-    answer = {"scores": scores, "labels": served.names("labels", size), **truncated}
+    exits = {"exit": outputs["exit"]} if "exit" in outputs else {}
+    answer = {"scores": scores, "labels": served.names("labels", size), **exits, **truncated}
     return answer if task["problem"] == "multi_label" else {**answer, **_best(task["labels"], scores, best)}
 
 

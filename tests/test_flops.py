@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_bert_suite import Bert, Encoder, flops
+from keras_bert_suite.encoders.early_exit import EarlyExit
 from keras_bert_suite.objectives import MaskedLM, NextSentence, attach
 from tests.checks import GOLDEN, golden
 
@@ -31,6 +32,17 @@ def test_chosen_places_alone_have_a_vocabulary_product():
     assert two - one == 3 * 2 * (16 * 16 + 16 * 50)
     encoder = flops.forward(model.encoder, shapes(model.encoder, 3, 8))
     assert one == encoder + two - one + 3 * 2 * 16 * 2
+
+
+def test_stages_are_the_parts_of_the_whole():
+    encoder = Bert(50, dim=16, num_layers=3, num_heads=2, feed_forward_dim=32, max_length=8)
+    model = EarlyExit(encoder, units=3, dim=8)
+    blocks, classifiers = zip(*flops.of_stages(model.stages(), 8), strict=True)
+    # The pooler is of no stage.
+    assert sum(blocks) + sum(classifiers) == flops.forward(model, shapes(model, 1, 8)) - 2 * 16**2
+    assert sum(blocks) == flops.forward(encoder, shapes(encoder, 1, 8)) - 2 * 16**2
+    # To 8, queries, keys, values and what is attended, products of queries, of probabilities; then one token.
+    assert set(classifiers) == {2 * (8 * 16 * 8 + 4 * 8 * 8 * 8 + 2 * 8 * 8 * 8 + 8 * 8 + 8 * 3)}
 
 
 def test_tensorflow_counts_the_same():

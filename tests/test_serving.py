@@ -14,8 +14,9 @@ import pytest
 
 from keras_bert_suite import InputError, client, encoders, serving
 from keras_bert_suite.edge import export, pipeline
+from keras_bert_suite.encoders import early_exit
 from keras_bert_suite.tasks import saved, task_class
-from keras_bert_suite.tasks.inputs import Input
+from keras_bert_suite.tasks.inputs import Input, rows
 from keras_bert_suite.tasks.task import from_settings
 from tests.tasks.test_every_task import FILES, numbers, odd
 from tests.tokenizers.test_in_graph import small
@@ -233,6 +234,53 @@ def test_families_with_sentence_pieces(family, kind, fresh, tmp_path):
     trained = saved.TaskModel(encoder, task.build(encoder, 0.1), task, tokenizer, 12)
     inputs = [Input(text) for text in ("cafe 9,9 b", "B" * 60, "cafe \u4e2d\u4e2d cafe " * 9, "", *ODD)]
     check_both_signatures(trained, inputs, fresh, tmp_path / "served")
+
+
+def test_early_exit_stops_where_the_keras_model_does(fresh, tmp_path):
+    trained, inputs = model_of("classification", ["speed=0.5"], tmp_path)
+    for weight in trained.model.weights:
+        if "exit_" in weight.path and "kernel" in weight.path:
+            weight.assign(weight * 12.0)
+    encodings = [found.encodings[0] for found in rows(trained.task.config, trained.tokenizer, inputs, 48)]
+    arrays = trained.features(encodings)
+    unsure = np.sort(early_exit.uncertainty(trained.model(arrays)["exit_0"]))
+    # Between the two texts that are furthest apart, so that some stop at the first block and rounding moves none.
+    trained.task.speed = float(unsure[np.argmax(np.diff(unsure)) :][:2].mean())
+    logits, exits = trained.model.predict_early(arrays, trained.task.speed)
+    assert 0 < (exits == 0).sum() < len(inputs)
+    fresh.load(serving.export_saved_model(trained, tmp_path / "served"))
+    found = fresh.tokens(arrays)
+    assert found["exit"] == exits.tolist()
+    # 1e-5 is what is promised; a batch has another shape from the second block on.
+    np.testing.assert_allclose(found["scores"], keras.ops.softmax(logits), atol=1e-5)
+    asked, expected = asking(fresh), trained.predict(inputs)
+    assert [answer["exit"] for answer in expected] == exits.tolist()
+    for batch_size in (1, len(inputs)):
+        same(asked.predict(inputs, batch_size), expected)
+
+
+def test_a_stage_is_run_for_those_alone_that_are_unsure(tmp_path):
+    trained, inputs = model_of("classification", ["speed=0.5"], tmp_path)
+    arrays = trained.features(trained.tokenizer.encode_batch([text for text, *_ in inputs], None, 48))
+    size, counts = len(inputs), []
+
+    class Counted:
+        def __init__(self, stage):
+            self.stage, self.input = stage, stage.input
+
+        def __call__(self, given, training):
+            counts.append(len(given["padding_mask"]))
+            return self.stage(given, training=training)
+
+    stages = [Counted(stage) for stage in trained.model.stages()]
+    for speed in (0.0, 1.1, float(np.median(early_exit.uncertainty(trained.model(arrays)["exit_0"])))):
+        counts.clear()
+        logits, exits = serving.until_sure(stages, arrays, speed)
+        expected, stops = trained.model.predict_early(arrays, speed)
+        assert exits.numpy().tolist() == stops.tolist()
+        np.testing.assert_allclose(logits, expected, atol=1e-5)
+        assert counts == [int((stops >= i).sum()) for i in range(len(stages)) if (stops >= i).any()]
+        assert sum(counts) == {0.0: size * len(stages), 1.1: size}.get(speed, sum(counts))
 
 
 def test_pairs_of_texts(tmp_path):

@@ -74,6 +74,7 @@ MAY_IMPORT = {
         "encoders",
         "tokenizers",
         "tasks",
+        "flops",
         "errors",
     },
     "distillation": {

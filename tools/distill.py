@@ -6,10 +6,10 @@ r"""Distils a large model into a small one, and shows both beside the same small
   {tool} --recipe=minilm_v2 --teacher=ENCODER --student=Bert --set=dim=256 --set=num_heads=8 --text='books/*.txt' \
       --held_out=other.txt --output=runs/small
 
-Recipes: task (the teacher's answers and the labels), distilbert, tinybert_general, tinybert_task, mobilebert,
-minilm_v1, minilm_v2. On a task the teacher is a folder of kbs-finetune; on text a pre-trained encoder, with its
-masked-LM head for distilbert and mobilebert. OUTPUT/distilled is the student, a folder that all tools take;
-OUTPUT/from_scratch the one that learnt from labels alone. A run that was killed goes on when the command is repeated.
+fastbert gives the teacher itself exits, and has no --student. On a task the teacher is a folder of kbs-finetune; on
+text a pre-trained encoder, with its masked-LM head for distilbert and mobilebert. OUTPUT/distilled is the student, a
+folder that all tools take; OUTPUT/from_scratch the one that learnt from labels alone. A run that was killed goes on
+when the command is repeated.
 """
 
 import sys
@@ -20,11 +20,21 @@ from absl import flags, logging
 from keras_bert_suite import InputError, quiet
 from keras_bert_suite.tools import command_line, flag_values, students_table
 
-RECIPES = ["task", "distilbert", "tinybert_general", "tinybert_task", "mobilebert", "minilm_v1", "minilm_v2"]
+RECIPES = [
+    "task",
+    "distilbert",
+    "tinybert_general",
+    "tinybert_task",
+    "mobilebert",
+    "minilm_v1",
+    "minilm_v2",
+    "fastbert",
+]
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("recipe", None, RECIPES, "How the student learns.", required=True)
 flags.DEFINE_string("teacher", None, "A folder with the large model.", required=True)
-flags.DEFINE_string("student", None, "A family, as Bert; or a folder with an encoder.", required=True)
+flags.DEFINE_string("student", None, "A family, as Bert; or a folder with an encoder. Of fastbert none.")
+flags.DEFINE_float("speed_budget", 0.5, "Of fastbert: points of the metric that may be lost by stopping early.", 0)
 flags.DEFINE_multi_string("set", [], "An argument of the student, as dim=312.")
 flags.DEFINE_enum("init", "teacher", ["teacher", "random"], "What a family's student begins as.")
 flags.DEFINE_bool("prune_vocabulary", False, "With --task: a family's student has the pieces of --train alone.")
@@ -48,6 +58,7 @@ flags.DEFINE_integer("accumulation", 1, "Parts in which each device runs its row
 flags.DEFINE_integer("steps_per_execution", 1, "Steps that run as one.", lower_bound=1)
 flags.DEFINE_bool("xla", False, "Compile the step of each device.")
 flags.DEFINE_enum("teacher_dtype", "float32", ["float32", "mixed_bfloat16"], "Keras's policy for the teacher.")
+flags.DEFINE_enum("cache", "none", ["none", "float16", "float32"], "Run the teacher once, and keep what it says.")
 flags.DEFINE_enum("strategy", "one_device", ["one_device", "mirrored", "multi_worker", "tpu"], "Of tf.distribute.")
 flags.DEFINE_integer("replicas", None, "Logical devices that mirrored makes of the processors.", 1)
 flags.DEFINE_integer("workers", None, "Processes to start on this machine, as with multi_worker.", 1)
@@ -73,16 +84,9 @@ def main():
         found = distilling.run(settings, command_line.progress)
     else:
         found = distilling.run_workers(settings, command_line.progress, FLAGS.workers, sys.argv[1:])
-    if found is None:
-        return
-    folders = {"teacher": FLAGS.teacher, **{name: Path(FLAGS.output) / name for name in ("from_scratch", "distilled")}}
-    if FLAGS.task:
-        found = students_table.measured(found, folders, Path(FLAGS.output), FLAGS.eval, FLAGS.columns)
-    command_line.write_json(Path(FLAGS.output) / "results.json", found)
-    command_line.write_json(FLAGS.json, found)
-    page = students_table.page(found, f"Students of {FLAGS.teacher}")
-    command_line.write_text(Path(FLAGS.output) / "report.html", page)
-    print(students_table.text(found))
+    if found is not None:
+        found = students_table.write(found, FLAGS.teacher, Path(FLAGS.output), FLAGS.eval, FLAGS.columns)
+        command_line.write_json(FLAGS.json, found)
 
 
 def console():

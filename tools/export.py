@@ -9,6 +9,7 @@ with dynamic_int8, other answers on less than one text in a hundred. int8 takes 
   {tool} --model=runs/sst2 --output=small.tflite --budget_points=0.5 --data=dev.tsv --calibration=train.tsv
 
 tries all kinds, prints what each loses, and writes the smallest that loses half a point at most.
+--speed_budget=0.5 gives a model with early exit the fastest speed that loses half a point on --data at most.
 
   {tool} --model=runs/sst2 --output=served/sst2 --format=saved_model
 
@@ -32,6 +33,7 @@ flags.DEFINE_enum("quantization", "dynamic_int8", list(quantize.QUANTIZATIONS), 
 flags.DEFINE_string("calibration", None, "Real texts, for the ranges of int4_mixed, int8 and int16x8.")
 flags.DEFINE_string("train", None, "Labelled data: an int8 model is trained on with its rounding, one epoch.")
 flags.DEFINE_float("budget_points", None, "Hundredths of the metric of --data to lose at most: all kinds are tried.")
+flags.DEFINE_float("speed_budget", None, "Points to lose by early exit: the speed is chosen, on --data.", 0)
 flags.DEFINE_enum("prefer", "smallest", list(quantize.PREFERENCES), "Of the files within the budget.")
 flags.DEFINE_list("sequence_lengths", None, "Lengths, one signature each; or dynamic. Default: the model's own.")
 flags.DEFINE_string("data", None, "Labelled data, to say in the file how accurate it is before and after.")
@@ -41,23 +43,41 @@ flags.DEFINE_string("json", None, "File for what the check found.")
 
 
 def main():
-    if FLAGS.format == "saved_model":
-        return _for_a_server()
-    if not FLAGS.output.endswith(".tflite"):
+    served = FLAGS.format == "saved_model"
+    taken = "model output format" + (" speed_budget data columns" if FLAGS.speed_budget is not None else "")
+    mine = FLAGS.get_flags_for_module(sys.modules[__name__])
+    others = [f"--{flag.name}" for flag in mine if flag.present and flag.name not in taken.split()]
+    if served and others:
+        raise InputError(f"Received {', '.join(others)} with --format=saved_model; they are for a .tflite file.")
+    if not served and not FLAGS.output.endswith(".tflite"):
         raise InputError(f"--output={FLAGS.output}; expected a name that ends in .tflite.")
     if FLAGS.budget_points is not None and (not FLAGS.data or FLAGS["quantization"].present):
         raise InputError("--budget_points needs --data to judge on, and chooses the --quantization.")
     quiet.start_tensorflow()
-    from keras_bert_suite.edge import export, ladder
-    from keras_bert_suite.tasks import saved
+    from keras_bert_suite.tasks import saved, speed
 
-    trained, words = saved.load(FLAGS.model), FLAGS.sequence_lengths
+    trained = saved.load(FLAGS.model)
+    examples = trained.task.labelled(FLAGS.data, FLAGS.columns)
+    if FLAGS.speed_budget is not None:
+        speed.choose(trained, examples, FLAGS.speed_budget, command_line.progress, print)
+    if not served:
+        return _for_devices(trained, examples)
+    from keras_bert_suite import serving
+
+    place = serving.export_saved_model(trained, FLAGS.output)
+    print(f"{place}: signatures serving_default (raw text) and tokens; {place.parent}/compose.yaml runs the server")
+
+
+def _for_devices(trained, examples):
+    from keras_bert_suite.edge import export, ladder
+
+    words = FLAGS.sequence_lengths
     settings = {
         "lengths": None if words == ["dynamic"] else export.lengths_of(words) or [trained.max_length],
         "license": FLAGS.license,
-        "examples": _labelled(trained, FLAGS.data),
+        "examples": examples,
         "calibration": export.texts(trained.task, FLAGS.calibration or FLAGS.train, FLAGS.columns),
-        "train": _labelled(trained, FLAGS.train),
+        "train": trained.task.labelled(FLAGS.train, FLAGS.columns),
         "progress": command_line.progress,
     }
     if FLAGS.budget_points is None:
@@ -68,25 +88,6 @@ def main():
     found |= {**export.check(trained, FLAGS.output), "accuracy": about.get("accuracy")}
     command_line.write_json(FLAGS.json, found)
     print(f"{FLAGS.output}: {about['quantization']}, all operations built in\n{export.summary(found)}")
-
-
-def _labelled(trained, path):
-    examples = trained.task.read(path, FLAGS.columns) if path else ()
-    trained.task.check(examples, path)
-    return examples
-
-
-def _for_a_server():
-    mine = FLAGS.get_flags_for_module(sys.modules[__name__])
-    given = [f"--{flag.name}" for flag in mine if flag.present and flag.name not in ("model", "output", "format")]
-    if given:
-        raise InputError(f"Received {', '.join(given)} with --format=saved_model; they are for a .tflite file.")
-    quiet.start_tensorflow()
-    from keras_bert_suite import serving
-    from keras_bert_suite.tasks import saved
-
-    place = serving.export_saved_model(saved.load(FLAGS.model), FLAGS.output)
-    print(f"{place}: signatures serving_default (raw text) and tokens; {place.parent}/compose.yaml runs the server")
 
 
 def console():

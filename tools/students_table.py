@@ -7,49 +7,53 @@ QUANTIZATION = "dynamic_int8"
 # Columns beside the metrics: key, heading, and a number of it as text.
 COLUMNS = (
     ("parameters", "parameters", "{:,}".format),
+    ("speed", "speed", "{:g}".format),
     ("flops", "MFLOP at {} ids", lambda value: f"{value / 1e6:,.0f}"),
     ("megabytes", ".tflite MB", "{:.1f}".format),
     ("latency_ms", "ms at {} ids", "{:.2f}".format),
 )
 
 
-def measured(found, folders, output, examples_path, columns):
-    """The figures with those of each model's `.tflite` file, which is written beside them.
+def write(found, teacher, output, examples_path, columns):
+    """Prints the table, a line a model, and writes it as `OUTPUT/results.json` and `OUTPUT/report.html`.
 
     Args:
-        found: a dict from a model's name to its figures.
-        folders: a dict from its name to its folder.
-        output: a `Path`; files are `OUTPUT/NAME.tflite`.
-        examples_path: labelled examples.
+        found: a dict from `teacher`, `from_scratch` and `distilled` to figures.
+        teacher: the teacher's folder.
+        output: a `Path`, the folder of the others.
+        examples_path: labelled examples, to write and judge `OUTPUT/NAME.tflite` of each model too; or None.
         columns: of these, where they have no header line.
 
     Returns:
-        The dict with, for each model, `megabytes`, `latency_ms` (the median of one thread) and `device`, the metrics
-        of the file's answers.
+        The dict; of models that were written as files with `megabytes`, `latency_ms` (the median of one thread) and
+        `device`, the metrics of the file's answers.
     """
+    if examples_path:
+        _measure(found, {name: output / name for name in found} | {"teacher": teacher}, output, examples_path, columns)
+    command_line.write_json(output / "results.json", found)
+    command_line.write_text(output / "report.html", page(found, f"Students of {teacher}"))
+    print(report.text_table(*_table(found)))
+    return found
+
+
+def _measure(found, folders, output, examples_path, columns):
     from keras_bert_suite.edge import benchmark, export, pipeline
     from keras_bert_suite.tasks import saved
 
-    paths, devices, length = {}, {}, found["distilled"]["length"]
+    paths, length = {}, found["distilled"]["length"]
     for name, folder in folders.items():
         trained, paths[name] = saved.load(folder), output / f"{name}.tflite"
         export.export(trained, paths[name], QUANTIZATION, lengths=sorted({length, trained.max_length}))
         examples = trained.task.read(examples_path, columns)
         inputs = [trained.task.input(example) for example in examples]
         answers = pipeline.load(paths[name]).predict(inputs, progress=command_line.progress)
-        devices[name] = trained.task.evaluate(examples, answers)
+        found[name]["device"] = trained.task.evaluate(examples, answers)
     timed = benchmark.benchmark([str(path) for path in paths.values()], lengths=[length])["contenders"]
     files = {each["name"]: each for each in timed}
     for name, path in paths.items():
         file = files[str(path)]
-        latency = file["latency"]["1"][str(length)]["p50"]
-        found[name] |= {"megabytes": file["megabytes"], "latency_ms": latency, "device": devices[name]}
-    return found
-
-
-def text(found):
-    """The figures as a table, a line a model."""
-    return report.text_table(*_table(found))
+        found[name]["megabytes"] = file["megabytes"]
+        found[name]["latency_ms"] = file["latency"]["1"][str(length)]["p50"]
 
 
 def page(found, title):
@@ -71,7 +75,7 @@ def _metrics(found):
 
 def _table(found):
     metrics = _metrics(found)
-    columns = [column for column in COLUMNS if all(column[0] in figures for figures in found.values())]
+    columns = [column for column in COLUMNS if column[0] in found["distilled"]]
     devices = metrics[:1] if all("device" in figures for figures in found.values()) else []
     header = [
         "",
@@ -84,7 +88,7 @@ def _table(found):
             name.replace("_", " "),
             *(f"{figures[metric]:.4f}" if metric in figures else "-" for metric in metrics),
             *(f"{figures['device'][metric]:.4f}" for metric in devices),
-            *(written(figures[key]) for key, _, written in columns),
+            *(written(figures[key]) if key in figures else "-" for key, _, written in columns),
         ]
         for name, figures in found.items()
     ]

@@ -47,7 +47,7 @@ def training_batches(
         A dataset of `(features, labels, weights)`, dicts, padded to the longest row of the batch and a multiple of 8.
     """
     pad_values = pad_values or {}
-    fill = functools.partial(_padded, side=padding_side)
+    fill = functools.partial(padded, side=padding_side)
     lengths = [max(len(row["token_ids"]) for row in example) for example in examples]
 
     def batch(numbers, generator):
@@ -59,7 +59,7 @@ def training_batches(
             value = pad_values.get(name, 0)
             arrays = [fill([row[name] for row in rows], length, value, "int32") for rows in chosen]
             if grouped:
-                inputs[name] = _padded(arrays, size, value, "int32", "right")
+                inputs[name] = padded(arrays, size, value, "int32", "right")
             else:
                 inputs[name] = np.concatenate(arrays)
         labels, weights = {}, {}
@@ -70,7 +70,7 @@ def training_batches(
                 label = fill(label, length, 0, label[0].dtype)
                 weight = fill(weight, length, 0.0, "float32") if weight[0].ndim else weight
             elif grouped and label[0].ndim and any(len(item) != len(label[0]) for item in label):
-                label = _padded(label, size, -1, label[0].dtype, "right")
+                label = padded(label, size, -1, label[0].dtype, "right")
             labels[name], weights[name] = np.stack(label), np.stack(weight)
         return inputs, labels, weights
 
@@ -88,7 +88,8 @@ def training_batches(
     return tf.data.Dataset.from_generator(all_batches, output_signature=signature).prefetch(2)
 
 
-def _padded(rows, length, value, dtype, side):
+def padded(rows, length, value, dtype, side):
+    """Rows of numbers as an array `(rows, length, ...)`, filled up with a value at the right or the left side."""
     rows = [np.asarray(row) for row in rows]
     array = np.full((len(rows), length, *rows[0].shape[1:]), value, dtype)
     for i, row in enumerate(rows):

@@ -28,7 +28,7 @@ def augmented(
     examples,
     model,
     tokenizer,
-    neighbours,
+    neighbours=None,
     copies=20,
     probability=0.4,
     candidates=15,
@@ -53,7 +53,7 @@ def augmented(
             the text; whatever else they hold stays. They are read as they are needed.
         model: a masked LM, as `load_model(folder, "masked_lm")` gives it.
         tokenizer: its `Tokenizer`.
-        neighbours: a `Neighbours`.
+        neighbours: a `Neighbours`; None for one by the model's own token table.
         copies: of an example at most; one of few words has fewer that differ.
         probability: of a word to be replaced.
         candidates: words that one is drawn from.
@@ -76,6 +76,7 @@ def augmented(
             "above 0 and up to 1, and 1 candidate or more."
         )
     guesser, known = _Guesser(model, tokenizer, candidates, batch_size), {}
+    neighbours = neighbours or Neighbours.of_table(guesser.head.token.embeddings, tokenizer)
     examples, number = iter(progress(examples)), first
     while group := list(itertools.islice(examples, EXAMPLES)):
         found = [_slots(example, tokenizer, max_length, entities) for example in group]
@@ -218,12 +219,12 @@ class _Guesser:
     def __init__(self, model, tokenizer, candidates, batch_size):
         if tokenizer.mask_id is None:
             raise InputError("The vocabulary has no piece for masks; expected that of a model with a masked-LM head.")
-        try:
-            head = model.get_layer("masked_lm")
-        except ValueError:
+        layers = {layer.name: layer for layer in model.layers}
+        head = self.head = layers.get("masked_lm")
+        if head is None:
             raise InputError(
                 f"The model {model.name} has no masked-LM head; expected what load_model(folder, 'masked_lm') gives."
-            ) from None
+            )
         self._tokenizer, self._candidates, self._batch_size = tokenizer, candidates, batch_size
         self._words = whole_words(tokenizer)
         places = keras.Input((1,), dtype="int32", name="places")

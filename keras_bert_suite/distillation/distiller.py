@@ -10,6 +10,11 @@ from keras_bert_suite.objectives.objective import Pretraining
 CACHED = "teacher_"
 
 
+def read_of_teacher(student, teacher, losses):
+    """The names of the teacher's tensors that losses read, which a cache has to keep; arguments as `Distiller`'s."""
+    return sorted({key for each in losses for key in each.keys(student, teacher)[1]})
+
+
 @register
 class Distiller(Pretraining):
     """A student that learns from what its teacher computes, as a functional model.
@@ -20,9 +25,11 @@ class Distiller(Pretraining):
 
     Args:
         student: a `Traced`.
-        teacher: a `Traced`; one without an encoder has what a cache gives, as inputs.
+        teacher: a `Traced`; that of a `cache.Cache` has no encoder, and a batch what the cache gives. The student
+            itself, where it learns from what it computes, and the model is run once.
         losses: a list of `losses.Comparison`, each of another name.
-        pieces: for each of the student's token ids the teacher's, a list; None where they are the same.
+        pieces: for each of the student's token ids the teacher's, a list; None where they are the same, or where a
+            cache was made with them.
 
     Raises:
         InputError: there are no losses, two have a name, or the two models do not go together for one.
@@ -33,8 +40,10 @@ class Distiller(Pretraining):
         if not names or len(set(names)) < len(names):
             raise InputError(f"Received the losses {', '.join(names) or 'none'}; expected one or more, each once.")
         keys = [each.keys(student, teacher) for each in losses]
-        inputs, theirs = dict(student.inputs), sorted({key for _, read in keys for key in read})
-        if teacher.encoder is None:
+        inputs, theirs = dict(student.inputs), read_of_teacher(student, teacher, losses)
+        if teacher is student:
+            tensors = student.tensors
+        elif teacher.encoder is None:
             tensors = {key: teacher.tensors[key] for key in theirs}
             inputs |= {CACHED + key: tensor for key, tensor in tensors.items()}
         elif theirs:

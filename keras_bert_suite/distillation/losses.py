@@ -13,6 +13,8 @@ from keras_bert_suite.layers import Layer, dense, padding_bias, register
 from keras_bert_suite.objectives.objective import Objective
 
 EPSILON = 1e-12
+# Below it a score says that a query does not read a key, as one out of a window; see `layers.attention.limit`.
+UNREAD = -1e4
 
 
 class Comparison(Objective):
@@ -37,14 +39,10 @@ class Comparison(Objective):
         found = [
             (student.key(ours, what), teacher.key(theirs, what)) for ours, theirs in self.pairs for what in self.what
         ]
-        for i, traced in enumerate((student, teacher)):
-            for key in (pair[i] for pair in found):
-                if key not in traced.tensors:
-                    raise InputError(
-                        f"{self.name} reads {key} of the {('student', 'teacher')[i]}, which has "
-                        f"{traced.num_blocks} blocks and no such tensor."
-                    )
-        return [ours for ours, _ in found], [theirs for _, theirs in found]
+        ours, theirs = [ours for ours, _ in found], [theirs for _, theirs in found]
+        _check(self, "student", student, ours)
+        _check(self, "teacher", teacher, theirs)
+        return ours, theirs
 
     def build(self, student, teacher, inputs):
         """The comparisons, `(batch, time)` or `(batch,)`.
@@ -53,7 +51,9 @@ class Comparison(Objective):
             student, teacher: lists of `keras.KerasTensor`, in the order of `keys`.
             inputs: the student's inputs.
         """
-        return Compare(self, name=self.name, dtype="float32")(student, teacher, inputs["padding_mask"])
+        # Under a name that no layer of the student has.
+        layer = Compare(self, name=f"compare_{self.name}", dtype="float32")
+        return layer(student, teacher, inputs["padding_mask"])
 
     def make(self, student_shapes, teacher_shapes):
         """Layers that the comparison learns, built, as a list."""
@@ -110,24 +110,13 @@ class HiddenStates(Comparison):
 
     def __init__(self, pairs, projection=None, normalize=False, weight=1.0, name=None):
         super().__init__(pairs, weight, name)
-        if projection not in (None, "shared", "each"):
-            raise InputError(f'Received projection={projection!r}; expected None, "shared" or "each".')
-        self.projection, self.normalize = projection, normalize
+        self.projection, self.normalize = _known_projection(projection), normalize
 
     def make(self, student_shapes, teacher_shapes):
-        if self.projection is None:
-            return _same_width(self, student_shapes, teacher_shapes)
-        layers = []
-        for i, (ours, theirs) in enumerate(zip(student_shapes, teacher_shapes, strict=True)):
-            if self.projection == "each" or not layers:
-                layers.append(dense(theirs[-1], f"projection_{i}"))
-                layers[-1].build(ours)
-        return layers
+        return _projections(self, student_shapes, teacher_shapes)
 
     def compare(self, student, teacher, padding_mask, layers):
-        if layers:
-            layers = layers * len(student) if len(layers) == 1 else layers
-            student = [layer(x) for layer, x in zip(layers, student, strict=True)]
+        student = _projected(student, layers)
         if self.normalize:
             student, teacher = ([_normalized(x) for x in each] for each in (student, teacher))
         return _added(lambda ours, theirs: ops.mean(ops.square(ours - theirs), axis=-1), student, teacher)
@@ -170,21 +159,21 @@ class Cosine(Comparison):
 
     def __init__(self, pairs, projection=None, weight=1.0, name=None):
         super().__init__(pairs, weight, name)
-        self.projection = projection
+        self.projection = _known_projection(projection)
 
-    make = HiddenStates.make
+    def make(self, student_shapes, teacher_shapes):
+        return _projections(self, student_shapes, teacher_shapes)
 
     def compare(self, student, teacher, padding_mask, layers):
-        if layers:
-            layers = layers * len(student) if len(layers) == 1 else layers
-            student = [layer(x) for layer, x in zip(layers, student, strict=True)]
+        student = _projected(student, layers)
         return _added(lambda ours, theirs: 1.0 - ops.sum(_unit(ours) * _unit(theirs), axis=-1), student, teacher)
 
 
 class AttentionScores(Comparison):
     """The mean squared difference of attention's scores before the softmax, over real pairs of tokens and all heads.
 
-    TinyBERT: Jiao et al. 2020, https://arxiv.org/abs/1909.10351. Both have as many heads.
+    TinyBERT: Jiao et al. 2020, https://arxiv.org/abs/1909.10351. Both have as many heads. A pair that one of the two
+    does not read, as it is out of a window, differs by nothing.
 
     Args:
         pairs: a list of `(student, teacher)`.
@@ -203,8 +192,9 @@ class AttentionScores(Comparison):
         read = ops.expand_dims(ops.expand_dims(keys, 1), 1)
 
         def of(ours, theirs):
-            # Scores of padding may be as low as a dtype goes: left out before they are squared.
-            difference = ops.where(read > 0, ours - theirs, 0.0)
+            # Scores that are not read may be as low as a dtype goes: left out before they are squared.
+            both = ops.logical_and(read > 0, ops.minimum(ours, theirs) > UNREAD)
+            difference = ops.where(both, ours - theirs, 0.0)
             return ops.mean(ops.sum(ops.square(difference), axis=-1), axis=1) / count
 
         return _added(of, student, teacher)
@@ -249,15 +239,19 @@ class Relations(Comparison):
     def __init__(self, pairs, of=("query", "key", "value"), heads=None, weight=1.0, name=None):
         super().__init__(pairs, weight, name)
         self.what, self.heads = tuple(of), heads
+        if not self.what or set(self.what) - {"query", "key", "value"}:
+            raise InputError(f'Received of={of!r} for {self.name}; expected some of "query", "key" and "value".')
 
     def make(self, student_shapes, teacher_shapes):
         if self.heads is None:
             return _same_heads(self, student_shapes, teacher_shapes)
-        for shape in (*student_shapes, *teacher_shapes):
-            if shape[1] * shape[3] % self.heads:
-                raise InputError(
-                    f"Received heads={self.heads} for {self.name}; it divides not the width {shape[1] * shape[3]}."
-                )
+        for whose, shapes in (("student", student_shapes), ("teacher", teacher_shapes)):
+            for shape in shapes:
+                if shape[1] * shape[3] % self.heads:
+                    raise InputError(
+                        f"Received heads={self.heads} for {self.name}; expected a number that divides the width of "
+                        f"the {whose}'s heads together, {shape[1] * shape[3]}."
+                    )
         return []
 
     def compare(self, student, teacher, padding_mask, layers):
@@ -273,7 +267,9 @@ class Relations(Comparison):
             width, time = x.shape[1] * x.shape[3], ops.shape(x)[2]
             x = ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (-1, time, self.heads, width // self.heads))
             x = ops.transpose(x, (0, 2, 1, 3))
-        return ops.matmul(x * x.shape[-1] ** -0.5, ops.transpose(x, (0, 1, 3, 2)))
+        # Scaled after: of a factor that is scaled before, and read from a cache, TensorFlow 2.21's rewriting of graphs
+        # makes a product that fails with "In[0] ndims must be >= 2".
+        return ops.matmul(x, ops.transpose(x, (0, 1, 3, 2))) * x.shape[-1] ** -0.5
 
 
 class SoftLabels(Comparison):
@@ -341,6 +337,7 @@ class Labels(Comparison):
         self.labels, self.counted = labels or f"{output}_labels", counted or f"{output}_weights"
 
     def keys(self, student, teacher):
+        _check(self, "student", student, [self.pairs[0][0]])
         return [self.pairs[0][0]], []
 
     def build(self, student, teacher, inputs):
@@ -351,6 +348,14 @@ class Labels(Comparison):
 
     def weights(self, batch):
         return batch[self.counted]
+
+
+def _check(loss, whose, traced, keys):
+    for key in keys:
+        if key not in traced.tensors:
+            raise InputError(
+                f"{loss.name} reads {key} of the {whose}, which has {traced.num_blocks} blocks and no such tensor."
+            )
 
 
 def _added(of, student, teacher):
@@ -375,6 +380,41 @@ def _normalized(x):
 
 def _unit(x):
     return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis=-1, keepdims=True), EPSILON))
+
+
+def _known_projection(projection):
+    if projection not in (None, "shared", "each"):
+        raise InputError(f'Received projection={projection!r}; expected None, "shared" or "each".')
+    return projection
+
+
+def _projections(loss, student_shapes, teacher_shapes):
+    """Dense layers from the student's widths to the teacher's: one, one a pair, or none."""
+    if loss.projection is None:
+        return _same_width(loss, student_shapes, teacher_shapes)
+    if loss.projection == "shared":
+        for whose, shapes in (("student", student_shapes), ("teacher", teacher_shapes)):
+            if len({shape[-1] for shape in shapes}) > 1:
+                widths = ", ".join(str(shape[-1]) for shape in shapes)
+                raise InputError(
+                    f"{loss.name} has one projection for all pairs, and what it compares of the {whose} is {widths} "
+                    'wide; expected one width, or projection="each".'
+                )
+        student_shapes, teacher_shapes = student_shapes[:1], teacher_shapes[:1]
+    layers = []
+    for i, (ours, theirs) in enumerate(zip(student_shapes, teacher_shapes, strict=True)):
+        layers.append(dense(theirs[-1], f"projection_{i}"))
+        # As the comparison; of the policy in force it would round what is compared.
+        layers[-1].dtype_policy = "float32"
+        layers[-1].build(ours)
+    return layers
+
+
+def _projected(student, layers):
+    if not layers:
+        return student
+    layers = layers * len(student) if len(layers) == 1 else layers
+    return [layer(x) for layer, x in zip(layers, student, strict=True)]
 
 
 def _same_width(loss, student_shapes, teacher_shapes):

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from keras_bert_suite.distillation import losses, students
+from keras_bert_suite.distillation import fast_bert, losses, students
 from keras_bert_suite.distillation.traces import Traced
 from keras_bert_suite.errors import InputError
 
@@ -68,6 +68,7 @@ class Stage:
         warmup: part of the steps in which the rate rises.
         weight_decay: decoupled, not on norms and biases.
         rates: a function from the student's encoder to the factors of its variables' rates, by path; or None.
+        make: in place of `losses`, a function from the student's model to the `Distiller`.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Stage:
     warmup: float = 0.1
     weight_decay: float = 0.01
     rates: object = None
+    make: object = None
 
 
 def soft_labels(models, weight=1.0, temperature=1.0):
@@ -178,6 +180,11 @@ RECIPES = {
     # Wang et al. 2020, https://arxiv.org/abs/2002.10957; 2021, https://arxiv.org/abs/2012.15828
     "minilm_v1": (Stage("relations", _minilm_v1, 5e-4, 3),),
     "minilm_v2": (Stage("relations", _minilm_v2, 6e-4, 3),),
+    # Liu et al. 2020, https://arxiv.org/abs/2004.02178
+    "fastbert": (
+        Stage("last_exit", None, 2e-5, 3, make=fast_bert.last_exit),
+        Stage("other_exits", None, 2e-4, 5, make=fast_bert.other_exits),
+    ),
 }
 # Those that give a student that answers nothing yet: of a task they are followed by it.
 GENERAL = ("tinybert_general", "minilm_v1", "minilm_v2")

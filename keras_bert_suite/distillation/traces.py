@@ -5,6 +5,7 @@ import dataclasses
 import keras
 from keras import ops
 
+from keras_bert_suite.errors import InputError
 from keras_bert_suite.layers import Layer, register
 
 
@@ -41,7 +42,15 @@ def traced(encoder, model=None):
     Args:
         encoder: an `Encoder`.
         model: a functional model over the encoder's outputs, whose outputs are a dict; or an `EarlyExit`.
+
+    Raises:
+        InputError: the model reads other inputs than the encoder's own, as one over groups of rows does.
     """
+    if model is not None and any(model.input.get(name) is not x for name, x in encoder.input.items()):
+        raise InputError(
+            f"The model {model.name} does not stand on the encoder's own inputs; expected one over single rows, as "
+            "`heads.one_choice` is for multiple choice."
+        )
     found = dict(encoder.trace().output)
     blocks = found.pop("blocks")
     tensors = {
@@ -103,6 +112,10 @@ class Frozen(Layer):
 
     def call(self, inputs):
         return {name: ops.stop_gradient(x) for name, x in self.model(inputs, training=False).items()}
+
+    def compute_output_spec(self, inputs):
+        # As the model has them: JAX would trace it with a length that cannot be compared with the encoder's positions.
+        return {name: keras.KerasTensor(x.shape, x.dtype) for name, x in self.model.output.items()}
 
 
 @register

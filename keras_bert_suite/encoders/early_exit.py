@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_bert_suite.errors import InputError
 from keras_bert_suite.layers import Layer, SelfAttention, dense, register
 from keras_bert_suite.layers.base import PACKAGE, deserialize, serialize
 from keras_bert_suite.layers.pooling import token_at
@@ -83,9 +84,17 @@ class EarlyExit(keras.Model):
 
     Returns:
         A dict of logits `(batch, units)`: `exit_0`, `exit_1`, ..., one a block.
+
+    Raises:
+        InputError: a block gives shorter rows than it is given.
     """
 
     def __init__(self, encoder, units, dim=128, num_heads=2, **kwargs):
+        if any(hasattr(block, "inputs_after") for block in encoder.blocks):
+            raise InputError(
+                f"Received a {type(encoder).__name__}, whose blocks shorten the rows; early exit is for encoders that "
+                "keep their length."
+            )
         classifiers = [ExitClassifier(units, dim, num_heads, name=f"exit_{i}") for i in range(len(encoder.blocks))]
         trace, mask = encoder.trace(), encoder.input["padding_mask"]
         states = [block["output"] for block in trace(encoder.input)["blocks"]]

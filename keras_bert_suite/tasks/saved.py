@@ -60,6 +60,7 @@ class TaskModel:
         entity_dropout=0.0,
         names=None,
         drop_remainder=False,
+        numbered=False,
     ):
         """Labelled examples as the batches of all epochs, for `fit`.
 
@@ -72,18 +73,14 @@ class TaskModel:
             entity_dropout: that of a piece of an entity.
             names: the encoder's inputs that a batch has; None for those of this model's.
             drop_remainder: whether the last batch of an epoch is left out where it is smaller.
+            numbered: whether a batch has a label `number`, the places of its rows in `training_rows`.
 
         Returns:
             A function from the first epoch to give to a `tf.data.Dataset`, and the number of steps of an epoch.
         """
-        encoded = rows(self.task.config, self.tokenizer, inputs_of(self.task, examples), self.max_length)
-        features, targets, encodings, sources = [], [], [], []
-        for example, found in zip(examples, encoded, strict=True):
-            for group, target in self.task.training(example, found):
-                features.append([self._row(encoding, names) for encoding in group])
-                targets.append(target)
-                encodings.append(group)
-                sources.append(example)
+        features, targets, encodings, sources = self.training_rows(examples, names)
+        if numbered:
+            targets = [{**target, "number": (np.int32(i), 1.0)} for i, target in enumerate(targets)]
         change = None
         if token_dropout or entity_dropout:
             change = TokenDropout(self.tokenizer, sources, encodings, token_dropout, entity_dropout)
@@ -105,6 +102,23 @@ class TaskModel:
         if not steps:
             raise InputError(f"The data has {len(features)} rows; expected batch_size={batch_size} or more.")
         return batches, steps
+
+    def training_rows(self, examples, names=None):
+        """Labelled examples as the rows that are learnt from; arguments as for `training_data`.
+
+        Returns:
+            Lists of one length: groups of rows, dicts from names to lists of integers; the targets of each; their
+            encodings; and the example that each is of.
+        """
+        encoded = rows(self.task.config, self.tokenizer, inputs_of(self.task, examples), self.max_length)
+        features, targets, encodings, sources = [], [], [], []
+        for example, found in zip(examples, encoded, strict=True):
+            for group, target in self.task.training(example, found):
+                features.append([self._row(encoding, names) for encoding in group])
+                targets.append(target)
+                encodings.append(group)
+                sources.append(example)
+        return features, targets, encodings, sources
 
     def _row(self, encoding, names):
         return {
@@ -129,7 +143,7 @@ class TaskModel:
         inputs = [Input(*item) for item in inputs]
         config = self.task.config
         encoded = rows(config, self.tokenizer, inputs, self.max_length)
-        outputs = self._of_rows([encoding for found in encoded for encoding in found.encodings], batch_size, progress)
+        outputs = self.of_rows([encoding for found in encoded for encoding in found.encodings], batch_size, progress)
         answers, start = [], 0
         for item, found in zip(inputs, encoded, strict=True):
             answers.append(decode(config, outputs[start : start + len(found.encodings)], found, item))
@@ -141,10 +155,11 @@ class TaskModel:
         if self.task.name != "similarity":
             raise InputError(f"A model of the task {self.task.name} gives no vectors; expected one of similarity.")
         encoded = rows(self.task.config, self.tokenizer, [(text,) for text in texts], self.max_length)
-        outputs = self._of_rows([found.encodings[0] for found in encoded], batch_size, progress)
+        outputs = self.of_rows([found.encodings[0] for found in encoded], batch_size, progress)
         return np.stack([output["embedding"] for output in outputs])
 
-    def _of_rows(self, encodings, batch_size, progress):
+    def of_rows(self, encodings, batch_size=32, progress=iter):
+        """What the model gives for each of a list of encodings, a list of dicts that `decode` reads."""
         order = np.argsort([len(encoding.ids) for encoding in encodings], kind="stable")
         found = [None] * len(encodings)
         for numbers in progress([order[i : i + batch_size] for i in range(0, len(order), batch_size)]):

@@ -35,6 +35,12 @@ class Task:
     def check(self, examples, path):
         """Raises InputError where an example does not fit the task."""
 
+    def labelled(self, path, columns=None):
+        """The examples of a file, of labels that the task knows; none of None. Raises InputError as `check` does."""
+        examples = self.read(path, columns) if path else []
+        self.check(examples, path)
+        return examples
+
     def training(self, example, rows):
         """An example, with its `Rows`, as one or more of `(encodings, targets)`; see `data.batches`."""
         return [(rows.encodings, self.target(example, rows.encodings))]

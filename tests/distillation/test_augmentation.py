@@ -11,6 +11,7 @@ from keras_bert_suite import Bert, InputError, Tokenizer, heads
 from keras_bert_suite.data import readers
 from keras_bert_suite.distillation import augmentation
 from keras_bert_suite.distillation.augmentation import Neighbours, augmented
+from keras_bert_suite.tasks.masked_lm import MaskedLM
 from keras_bert_suite.tokenizers import training
 
 WORDS = "play some jazz by the velvet otter now and then in a small blue house of old songs".split()
@@ -76,6 +77,19 @@ def test_single_pieces_are_what_the_model_says(parts):
         likely = [PIECES[i] for i in np.argsort(-logits) if PIECES[i] in WORDS]
         own = "some jazz now".split()[place]
         assert {word for i, word in found if i == place} - {own} == set([w for w in likely if w != own][:4])
+
+
+def test_the_model_of_a_task_serves_too(parts):
+    _, tokenizer, _ = parts
+    encoder, model = masked_lm(tokenizer)
+    task = MaskedLM()
+    task.take(tokenizer)
+    other = task.build(encoder, 0.0)
+    arrays = {variable.path: variable for variable in model.weights}
+    for variable in other.weights:
+        variable.assign(arrays[variable.path])
+    found = [list(augmented(EXAMPLES, one, tokenizer, copies=3)) for one in (model, other)]
+    assert found[0] == found[1]
 
 
 def test_the_rate_of_replacement(parts):
@@ -147,6 +161,8 @@ def test_seeds(parts):
     assert copies(parts, examples, copies=3, seed=2) != first
     # An example's copies do not depend on those before it.
     assert first[-5:] == copies(parts, EXAMPLES[1:], copies=3, seed=1, first=7)
+    # The table of the model is what is taken where there is no other.
+    assert list(augmented(examples, *parts[:2], copies=3, seed=1)) == first
     # It reads as it goes.
     endless = itertools.chain(examples, itertools.cycle(EXAMPLES))
     assert list(itertools.islice(augmented(endless, *parts, copies=3, seed=1), len(first))) == first

@@ -1,9 +1,11 @@
 """Students that begin from their teacher: which weights they have, and that they give what the teacher would."""
 
+import keras
 import numpy as np
 import pytest
 
-from keras_bert_suite import Albert, Bert, DistilBert, Encoder, InputError, ModernBert, Roberta, Tokenizer
+from keras_bert_suite import Albert, Bert, DistilBert, Encoder, InputError, MobileBert, ModernBert, Roberta, Tokenizer
+from keras_bert_suite.data import readers
 from keras_bert_suite.distillation import students
 from keras_bert_suite.tasks import saved, task_class
 from keras_bert_suite.tokenizers import training
@@ -204,3 +206,110 @@ def test_vocabularies_that_cannot_be_cut():
     counted = Roberta(late.vocab_size, num_layers=1, pad_id=late.pad_id, **SIZES)
     with pytest.raises(InputError, match="positions from the id of padding, 15; .* make it 14"):
         students.prune_vocabulary(counted, late, ["of"])
+
+
+NARROW = dict(vocab_size=40, num_layers=3, dim=24, num_heads=3, feed_forward_dim=48, max_length=12)
+
+
+def explained(student, teacher, inputs):
+    """The part of the variance of a teacher's last states that a linear map of a student's explains."""
+    real = inputs["padding_mask"].astype(bool)
+    given, wanted = (
+        np.asarray(e({n: inputs[n] for n in e.input})["sequence_output"])[real] for e in (student, teacher)
+    )
+    given, wanted = given - given.mean(0), wanted - wanted.mean(0)
+    rest = wanted - given @ np.linalg.lstsq(given, wanted, rcond=None)[0]
+    return 1 - (rest**2).sum() / (wanted**2).sum()
+
+
+def test_a_student_as_wide_as_its_teacher_equals_it():
+    teacher = encoder(Bert, **NARROW)
+    student = Bert(**NARROW)
+    inputs = batch(vocab_size=40, rows=40)
+    students.narrowed(student, teacher, inputs, "uniform")
+    others = batch(vocab_size=40, seed=5)
+    for name, values in teacher(others).items():
+        mask = others["padding_mask"] if name == "sequence_output" else None
+        # States of up to 4 are fitted block after block, with variances that have a millionth of their mean added.
+        assert difference(student(others)[name], values, mask) < 1e-4, name
+
+
+@pytest.mark.parametrize("family", [Bert, DistilBert])
+def test_narrower_students_begin_near_their_teacher(family):
+    teacher = encoder(Bert, **NARROW)
+    fitted, others = batch(vocab_size=40, rows=60), batch(vocab_size=40, rows=60, seed=3)
+    sizes = NARROW | dict(dim=16, num_heads=2, feed_forward_dim=40, num_layers=2, max_length=10)
+    keras.utils.set_random_seed(0)
+    random, tables, student = (family(**sizes) for _ in range(3))
+    assert students.project_tables(tables, teacher) is tables
+    assert students.narrowed(student, teacher, fitted, [0, 2]) is student
+    found = [explained(one, teacher, others) for one in (random, tables, student)]
+    assert found[0] < found[1] < found[2] - 0.1, found
+
+
+def test_fewer_heads_and_wider_ones():
+    teacher = encoder(Bert, **NARROW)
+    inputs, others = batch(vocab_size=40, rows=60), batch(vocab_size=40, rows=60, seed=3)
+    for heads in (1, 2):
+        student = students.narrowed(Bert(**NARROW | dict(num_heads=heads)), teacher, inputs, "uniform")
+        assert explained(student, teacher, others) > 0.5
+
+
+def test_what_is_not_narrowed():
+    teacher, inputs = Bert(**NARROW), batch(vocab_size=40)
+    for sizes, message in (
+        (dict(dim=48), "is 40 x 48, the teacher's 40 x 24"),
+        (dict(vocab_size=41), "is 41 x 24, the teacher's 40 x 24"),
+        (dict(max_length=13), "has 13 positions, the teacher 12"),
+        (dict(num_heads=4), "block_0 has 4 heads and 48 units, the teacher's block_0 3 and 48"),
+        (dict(feed_forward_dim=50), "3 heads and 50 units"),
+    ):
+        with pytest.raises(InputError, match=message):
+            students.narrowed(Bert(**NARROW | sizes), teacher, inputs, "uniform")
+    modern = ModernBert(40, num_layers=3, dim=24, num_heads=3, feed_forward_dim=48)
+    with pytest.raises(InputError, match="ModernBert has block_0 of another make than BERT's"):
+        students.narrowed(modern, teacher, inputs, "uniform")
+    students.project_tables(modern, teacher)
+
+
+@pytest.mark.slow
+def test_a_narrower_minilm(minilm, shared):
+    teacher, tokenizer = Encoder.from_preset(minilm), Tokenizer.from_preset(minilm)
+    examples = readers.read_classification(shared / "classification/sst2/dev.tsv")[:180]
+    arrays = tokenizer.arrays(tokenizer.encode_batch([example["text"] for example in examples], max_length=24))
+    fitted, others = ({name: x[rows] for name, x in arrays.items()} for rows in (slice(90), slice(90, None)))
+    keras.utils.set_random_seed(0)
+    sizes = dict(dim=192, num_layers=4, num_heads=6, feed_forward_dim=768, activation="gelu_erf", pooler=None)
+    tables, student = Bert(**sizes), Bert(**sizes)
+    students.project_tables(tables, teacher)
+    students.narrowed(student, teacher, fitted, students.layer_map(6, 4))
+    found = [explained(one, teacher, others) for one in (tables, student)]
+    assert found[0] < found[1] - 0.1, found
+
+
+def test_begin_takes_the_first_way_that_fits():
+    sizes = {"vocab_size": 50, "num_layers": 4, "dim": 32, "num_heads": 4, "feed_forward_dim": 64, "max_length": 32}
+    teacher, random = Bert(**sizes), np.random.default_rng(0)
+    arrays = {
+        "token_ids": random.integers(0, 50, (40, 8)),
+        "segment_ids": np.zeros((40, 8), "int32"),
+        "padding_mask": np.ones((40, 8), "int32"),
+    }
+    small = {**sizes, "num_layers": 2, "max_length": 16}
+    pieces = list(range(10, 30))
+
+    def begun(pieces=None, family=Bert, **other):
+        student = family(**{**small, **other})
+        return students.begin(student, teacher, arrays, pieces), student
+
+    way, student = begun()
+    assert way == "blocks"
+    kernel = student.blocks[0].attention.query_dense.kernel
+    np.testing.assert_array_equal(kernel, teacher.blocks[1].attention.query_dense.kernel)
+    way, student = begun(pieces, vocab_size=20)
+    assert way == "blocks"
+    table = np.asarray(teacher.embeddings.token.embeddings)
+    np.testing.assert_array_equal(student.embeddings.token.embeddings, table[pieces])
+    assert begun(dim=16)[0] == begun(num_heads=2)[0] == "narrowed"
+    assert begun(family=MobileBert, bottleneck_dim=16, embedding_dim=32)[0] == "tables"
+    assert begun(dim=64)[0] == "random"

@@ -1,5 +1,8 @@
 """A model with early exit on the device: stages in one file, and it stops where the Keras model does."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -93,6 +96,24 @@ def test_what_has_no_early_exit_is_named():
     for settings in ({"problem": "regression"}, {"stride": 8}, {"speed": 2.0}):
         with pytest.raises(InputError, match="a speed is 0 to 1"):
             Classification(["a", "b"], **{"speed": 0.5, **settings})
+
+
+def test_the_tool_chooses_the_speed(tmp_path):
+    model = trained(0.0)
+    saved.save(model, tmp_path / "model", "")
+    answers = model.predict(TEXTS)
+    rows = [f"{text}\t{answer['label']}" for (text, _), answer in zip(TEXTS, answers, strict=True)]
+    (tmp_path / "dev.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n")
+    command = [sys.executable, "-m", "keras_bert_suite.tools.export", f"--model={tmp_path}/model"]
+    command += [f"--output={tmp_path}/model.tflite", f"--data={tmp_path}/dev.tsv", "--speed_budget=100"]
+    run = subprocess.run([*command, "--quantization=float32"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-2000:]
+    chosen = next(line for line in run.stdout.splitlines() if line.endswith("<- chosen"))
+    # Whatever it loses, the fewest operations are those of the first block.
+    assert ", 1.00 blocks, " in chosen
+    about = metadata.read(tmp_path / "model.tflite")[metadata.ABOUT]
+    assert f"speed {about['task']['speed']:<5g} figure" in chosen
+    assert {answer["exit"] for answer in pipeline.load(tmp_path / "model.tflite").predict(TEXTS)} == {0}
 
 
 def test_other_files_are_of_version_1(tmp_path):

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_bert_suite.encoders import Albert, Bert, ModernBert
+from keras_bert_suite import InputError
+from keras_bert_suite.encoders import Albert, Bert, Funnel, ModernBert
 from keras_bert_suite.encoders.early_exit import EarlyExit, uncertainty
 from tests.checks import difference
 
@@ -40,6 +41,11 @@ def test_what_is_certain_stops_early():
     assert ((exits == 0) == (first < speed)).all() and 0 < (exits == 0).sum() < 6
     chosen = np.stack([found[f"exit_{stop}"][i] for i, stop in enumerate(exits)])
     assert difference(logits, chosen) < 1e-5
+
+
+def test_rows_that_shorten_are_named():
+    with pytest.raises(InputError, match="Received a Funnel, whose blocks shorten the rows"):
+        EarlyExit(Funnel(vocab_size=50, dim=16, group_layers=(1, 1), group_repeats=(1, 1), num_heads=2), units=3)
 
 
 def test_uncertainty_has_its_ends():
