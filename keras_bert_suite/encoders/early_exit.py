@@ -40,10 +40,15 @@ class ExitClassifier(Layer):
         self.hidden = dense(self.dim, "hidden", "tanh")
         self.dense = dense(self.units, "dense")
         self.narrow.build(x_shape)
-        if not self.attention.built:
+        new = not self.attention.built
+        if new:
             self.attention.build((*x_shape[:-1], self.dim))
         self.hidden.build((x_shape[0], self.dim))
         self.dense.build((x_shape[0], self.dim))
+        # At BERT's deviation of 0.02 so narrow a stack gives logits of 1e-4, and its gradients vanish.
+        for variable in self.weights if new else ():
+            if variable.name == "kernel":
+                variable.assign(keras.initializers.GlorotUniform()(variable.shape))
 
     def call(self, x, padding_mask=None):
         x = self.attention(self.narrow(x), padding_mask=padding_mask)["output"]
