@@ -76,8 +76,9 @@ def main():
     settings |= {name: flag_values.numbers(name, kind) for name, kind in (("epochs", int), ("learning_rate", float))}
     # Below it are lines on each new length of a batch, and on each all-reduce.
     logging.set_verbosity(logging.ERROR)
-    quiet.start_tensorflow()
-    from keras_bert_suite import distilling
+    # No device is asked for yet: a worker says first that it is one.
+    with quiet.quiet():
+        from keras_bert_suite import distilling
 
     settings = distilling.Settings(**settings)
     if FLAGS.workers is None:

@@ -178,3 +178,26 @@ def test_bad_input_is_one_line(place, tmp_path, change, expected):
     (start, flag), *_ = change.items()
     given = [each for each in given if not each.startswith(start) or start == "--set"] + [flag] * bool(flag)
     assert expected in complaint(tool("distill", *given, check=False))
+
+
+@pytest.mark.slow
+def test_exits_learn_from_the_last(place, tmp_path):
+    given = [
+        flag for flag in flags(place, "fastbert", tmp_path / "out") if not flag.startswith(("--set", "--student"))
+    ]
+    tool("distill", *given, "--init=random", "--learning_rate=1e-3", "--epochs=4", "--speed_budget=2")
+    found = json.loads((tmp_path / "out/results.json").read_text())
+    # All texts of so easy a task stop early.
+    assert found["distilled"]["accuracy"] > 0.9 and found["distilled"]["speed"] > 0
+    assert found["distilled"]["flops"] < found["teacher"]["flops"]
+    assert pipeline.load(tmp_path / "out/distilled.tflite")("the captain ship")["label"] == "sea"
+
+
+@pytest.mark.slow
+def test_two_workers_are_as_one_device(place, tmp_path):
+    found = []
+    for name, more in (("one", ()), ("two", ("--workers=2",))):
+        tool("distill", *flags(place, "task", tmp_path / name, *more))
+        found.append(losses(tmp_path / name, "distilled", "task"))
+    # Sums in another order.
+    np.testing.assert_allclose(*found, rtol=2e-6, atol=2e-6)
