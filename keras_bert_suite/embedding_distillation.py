@@ -132,11 +132,14 @@ def run(settings, show_progress=iter):
     with quiet():
         strategy = distribution.strategy_of(settings.strategy, settings.replicas)
         tf.config.list_logical_devices()
-    source = {"embedding": Texts, "cross_encoder": Candidates}[settings.recipe](settings, show_progress)
+    source = {"embedding": Texts, "cross_encoder": Candidates}[settings.recipe](settings)
     keras.utils.set_random_seed(settings.seed)
     with strategy.scope():
         student = student_of(settings, source.teacher, source.task)
         model = source.distiller(student, strategy.num_replicas_in_sync)
+    # After all that may be at fault, as a teacher may read for hours.
+    source.read(show_progress)
+    with strategy.scope():
         batches = Batches(source, student, settings.batch_size, settings.seed)
         steps = settings.steps or settings.epochs * batches.per_epoch
         rate = schedules.schedule("linear", settings.learning_rate, steps, round(settings.warmup * steps))
@@ -306,7 +309,6 @@ class Texts:
 
     Args:
         settings: the `Settings`.
-        show_progress: wraps what the teacher reads.
 
     Attributes:
         texts: all of them, each once.
@@ -317,7 +319,7 @@ class Texts:
         InputError: there are no texts, or the teacher is no sentence encoder.
     """
 
-    def __init__(self, settings, show_progress):
+    def __init__(self, settings):
         self._settings = settings
         self.texts = texts_of(settings.text, settings.columns)
         self.teacher = _teacher(settings, "similarity")
@@ -325,30 +327,30 @@ class Texts:
         names = {"embedding": self.teacher.model.output["embedding"]}
         if settings.token_weight:
             names["sequence_output"] = self.teacher.encoder.output["sequence_output"]
-        model = keras.Model(self.teacher.encoder.input, names)
-        self._cache = _kept(settings, self.teacher, self.texts, sorted(names), self._answer(model), show_progress)
+        self._model = keras.Model(self.teacher.encoder.input, names)
 
-    def _answer(self, model):
-        def answer(texts):
-            found = {name: [None] * len(texts) for name in model.output}
-            for numbers, arrays in _in_batches(self.teacher, _encodings(self.teacher, texts)):
-                output, real = model.predict_on_batch(arrays), arrays["padding_mask"] == 1
-                for i, number in enumerate(numbers):
-                    for name, array in output.items():
-                        # Vectors of length 1 in float16 have cosines that are right to 1e-3 and better.
-                        kept = array[i][real[i]] if name == "sequence_output" else array[i : i + 1]
-                        found[name][number] = kept.astype("float16")
-            return found
+    def read(self, show_progress):
+        """Has the teacher read the texts, `show_progress` around it."""
+        names = sorted(self._model.output)
+        self._cache = _kept(self._settings, self.teacher, self.texts, names, self._answer, show_progress)
 
-        return answer
+    def _answer(self, texts):
+        found = {name: [None] * len(texts) for name in self._model.output}
+        for numbers, arrays in _in_batches(self.teacher, _encodings(self.teacher, texts)):
+            output, real = self._model.predict_on_batch(arrays), arrays["padding_mask"] == 1
+            for i, number in enumerate(numbers):
+                for name, array in output.items():
+                    # In float16, which moves the cosines of vectors by less than 1e-3.
+                    kept = array[i][real[i]] if name == "sequence_output" else array[i : i + 1]
+                    found[name][number] = kept.astype("float16")
+        return found
 
     def distiller(self, student, replicas):
         """The `Distiller` of a student."""
         asked, part = self._settings, self._settings.batch_size // replicas
-        theirs = {"embedding": keras.Input((self._cache("embedding", 0).shape[-1],), name=CACHED + "embedding")}
-        if asked.token_weight:
-            states = (None, self._cache("sequence_output", 0).shape[-1])
-            theirs["sequence_output"] = keras.Input(states, name=CACHED + "sequence_output")
+        theirs = {
+            name: keras.Input(output.shape[1:], name=CACHED + name) for name, output in self._model.output.items()
+        }
         ours = traced(student.encoder, student.model)
 
         def projection(name):
@@ -406,28 +408,29 @@ class Candidates:
     Args, Attributes, Raises: as for `Texts`; the teacher is a ranking model.
     """
 
-    def __init__(self, settings, show_progress):
+    def __init__(self, settings):
         self._settings = settings
         found = [
             (example["text"], *dict.fromkeys(example["choices"]))
             for path in _files(settings.text)
             for example in pairs.read_ranking(path, settings.columns, labelled=False)
         ]
-        found = [item for item in found if len(item) > 2]
-        if not found:
+        self._found = [item for item in found if len(item) > 2]
+        if not self._found:
             raise InputError(f"{', '.join(settings.text)}: no query has two candidates, which could be compared.")
-        self.texts = list(dict.fromkeys(text for item in found for text in item))
+        self.texts = list(dict.fromkeys(text for item in self._found for text in item))
         self.teacher = _teacher(settings, "ranking")
         self.task = Similarity("margin_mse", pool=settings.pool, normalize=settings.normalize)
-        self._cache = _kept(
-            settings, self.teacher, [list(item) for item in found], ["scores"], self._answer, show_progress
-        )
         numbers = {text: number for number, text in enumerate(self.texts)}
-        self._items = [np.array([numbers[text] for text in item]) for item in found]
-        self._scores = [np.asarray(self._cache("scores", number)) for number in range(len(found))]
-        self._scale = settings.scale or (
-            float(np.percentile([np.ptp(scores) for scores in self._scores], 99)) if settings.normalize else 1.0
-        )
+        self._items = [np.array([numbers[text] for text in item]) for item in self._found]
+
+    def read(self, show_progress):
+        """Has the teacher score the candidates, `show_progress` around it."""
+        items = [list(item) for item in self._found]
+        found = _kept(self._settings, self.teacher, items, ["scores"], self._answer, show_progress)
+        self._scores = [np.asarray(found("scores", number)) for number in range(len(items))]
+        widest = float(np.percentile([np.ptp(scores) for scores in self._scores], 99))
+        self._scale = self._settings.scale or (widest if self._settings.normalize else 0.0) or 1.0
 
     def _answer(self, items):
         inputs = [Input(query, None, tuple(candidates)) for query, *candidates in items]
@@ -506,7 +509,7 @@ def _teacher(settings, task):
 def _kept(settings, teacher, items, names, answer, show_progress):
     """The `Cache` of what a teacher says."""
     digest = hashlib.sha256()
-    for variable in teacher.model.variables:
+    for variable in teacher.model.weights:
         digest.update(np.asarray(variable).tobytes())
     about = {
         "format": "keras_bert_suite teacher",

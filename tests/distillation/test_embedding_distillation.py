@@ -92,7 +92,8 @@ def test_texts_to_a_model_and_the_same_after_a_kill(files, tmp_path, monkeypatch
 
 def test_margins_of_a_cross_encoder(files, tmp_path):
     asked = settings_of(files, tmp_path / "student", "cross_encoder", batch_size=4, candidates=3, steps=60)
-    source = Candidates(asked, iter)
+    source = Candidates(asked)
+    source.read(iter)
     teacher = saved.load(files / "ranking")
     numbers, targets = source.epoch(np.random.default_rng(0))
     # A query of 3 candidates is one row, those of 4 and 5 are two.
@@ -112,9 +113,10 @@ def test_margins_of_a_cross_encoder(files, tmp_path):
     assert saved.load(tmp_path / "student").task.objective == "margin_mse" and student.figures == {}
 
 
-def test_a_batch_has_what_the_teacher_says_of_its_texts(files, tmp_path):
+def test_a_batch_has_what_the_teacher_says_of_its_texts(files, tmp_path, monkeypatch):
     asked = settings_of(files, tmp_path / "student", token_weight=1.0)
-    source = Texts(asked, iter)
+    source = Texts(asked)
+    source.read(iter)
     student = embedding_distillation.student_of(asked, source.teacher, source.task)
     batches = Batches(source, student, 16, 0)
     assert batches.per_epoch == 60 // 16
@@ -132,6 +134,9 @@ def test_a_batch_has_what_the_teacher_says_of_its_texts(files, tmp_path):
     real = batch["padding_mask"] == 1
     assert batch["teacher_sequence_output"][real] == pytest.approx(np.asarray(states)[real], abs=4e-3)
     assert not batch["teacher_sequence_output"][~real].any()
+    # Loaded once more it is the same teacher, which is not asked again.
+    monkeypatch.setattr(Texts, "_answer", None)
+    Texts(asked).read(iter)
 
 
 def test_a_table_begins_as_the_teachers(files, tmp_path):
