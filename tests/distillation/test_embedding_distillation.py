@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from keras_bert_suite import InputError, embedding_distillation
+from keras_bert_suite import InputError, Tokenizer, embedding_distillation
 from keras_bert_suite.data import pairs
 from keras_bert_suite.distillation import cache
 from keras_bert_suite.embedding_distillation import Batches, Candidates, Settings, Texts
@@ -201,6 +201,14 @@ def test_what_is_wrong_is_told(files, tmp_path, more, message):
         more = {"teacher": str(files / more["teacher"])}
     with pytest.raises(InputError, match=message):
         embedding_distillation.run(settings_of(files, tmp_path / "student", **more))
+
+
+def test_tokens_are_those_of_the_teacher(files, tmp_path):
+    teacher = saved.load(files / "encoder")
+    Tokenizer([piece for piece in teacher.tokenizer.vocabulary if piece != "captain"]).save(tmp_path)
+    asked = settings_of(files, tmp_path / "student", token_weight=1.0, tokenizer=str(tmp_path))
+    with pytest.raises(InputError, match="captain.* into other pieces than the teacher's; expected token_weight=0"):
+        embedding_distillation.run(asked)
 
 
 def test_candidates_without_labels(tmp_path):
