@@ -133,7 +133,7 @@ def test_a_projection_is_asked_for():
 
 
 def test_two_devices_equal_one():
-    script = Path(__file__).with_name("two_devices.py")
+    script = Path(__file__).with_name("two_devices_of_embeddings.py")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
