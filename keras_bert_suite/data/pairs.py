@@ -47,13 +47,14 @@ def _number(label):
         return label or None
 
 
-def read_ranking(path, columns=None):
+def read_ranking(path, columns=None, labelled=True):
     """The queries of a `.tsv`, `.csv` or `.jsonl` file, each with its candidates.
 
     Args:
         path: one line a candidate, with columns `query`, `passage` and `label` (a number, higher for better; or the
             names that such files usually have, as `qtext` and `atext`). Lines of the same query make one example.
         columns: names of the columns of a file without a header line.
+        labelled: whether a row without a label is an error; its label is None otherwise.
 
     Raises:
         InputError: the file is missing, empty, or a row of it is not whole; with its line number.
@@ -62,13 +63,13 @@ def read_ranking(path, columns=None):
     for number, row in table_rows(Path(path), columns, QUERIES):
         query = next((name for name in QUERIES if name in row), None)
         candidate = next((name for name in CANDIDATES if name in row and name != query), None)
-        label = pick(row, LABEL_COLUMNS)
-        if query is None or candidate is None or not isinstance(_number(label), float):
+        label = _number(pick(row, LABEL_COLUMNS))
+        if query is None or candidate is None or (labelled and not isinstance(label, float)):
             raise InputError(
                 f"{path} line {number}: expected a query, a passage and a label that is a number; its columns are "
                 f"{', '.join(map(str, row))}."
             )
-        by_query.setdefault(row[query], []).append((row[candidate], float(label)))
+        by_query.setdefault(row[query], []).append((row[candidate], label))
     if not by_query:
         raise InputError(f"{path} holds no examples.")
     return [

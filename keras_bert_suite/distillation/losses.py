@@ -166,7 +166,7 @@ class Cosine(Comparison):
 
     def compare(self, student, teacher, padding_mask, layers):
         student = _projected(student, layers)
-        return _added(lambda ours, theirs: 1.0 - ops.sum(_unit(ours) * _unit(theirs), axis=-1), student, teacher)
+        return _added(lambda ours, theirs: 1.0 - ops.sum(unit(ours) * unit(theirs), axis=-1), student, teacher)
 
 
 class AttentionScores(Comparison):
@@ -378,7 +378,8 @@ def _normalized(x):
     return (x - mean) * ops.rsqrt(variance + EPSILON)
 
 
-def _unit(x):
+def unit(x):
+    """Vectors along the last axis, of length 1."""
     return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis=-1, keepdims=True), EPSILON))
 
 
