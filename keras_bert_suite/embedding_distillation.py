@@ -1,4 +1,4 @@
-"""From a teacher to a small model of sentence embeddings in a folder: two recipes of `kbs-distill`.
+"""From a teacher to a small model of sentence embeddings in a folder: what `kbs-distill_embeddings` does.
 
 `embedding`: the teacher is a sentence encoder, whose vectors of texts the student learns, and how alike they are
 (Reimers and Gurevych 2020, https://arxiv.org/abs/2004.09813; Tung and Mori 2019, https://arxiv.org/abs/1907.09682).
@@ -43,7 +43,7 @@ FREE = ("output", "cache", "judge", "checkpoint_every", "strategy", "replicas")
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """The flags of `kbs-distill` for these recipes, under their names.
+    """The flags of `kbs-distill_embeddings`, under their names; `encoder` is its `--student`.
 
     Attributes:
         recipe: one of `RECIPES`.

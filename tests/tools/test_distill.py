@@ -14,6 +14,7 @@ import pytest
 from keras_bert_suite import Encoder, Tokenizer, load_model
 from keras_bert_suite.edge import pipeline
 from keras_bert_suite.tasks import saved
+from keras_bert_suite.tasks.similarity import Similarity
 from tests.tools.test_tools import complaint, tool
 
 WORDS = {"sea": "wind ship captain island wave".split(), "land": "tree stone river field road".split()}
@@ -201,3 +202,14 @@ def test_two_workers_are_as_one_device(place, tmp_path):
         found.append(losses(tmp_path / name, "distilled", "task"))
     # Sums in another order.
     np.testing.assert_allclose(*found, rtol=2e-6, atol=2e-6)
+
+
+def test_sentences_to_a_model_of_embeddings(place, tmp_path):
+    teacher, output = tmp_path / "teacher", tmp_path / "out"
+    saved.save(saved.begin(Similarity(), "kbs_tiny_en", 32), teacher, "")
+    given = [f"--teacher={teacher}", "--student=Bert", *(f"--set={name}={value}" for name, value in SIZES.items()),
+             f"--text={place}/prose.txt", "--max_length=16", "--batch_size=16", "--group=8"]  # fmt: skip
+    done = tool("distill_embeddings", *given, "--steps=20", f"--output={output}")
+    assert "parameters" in done.stdout and saved.load(output).embed(["the sea"]).shape == (1, SIZES["dim"])
+    done = tool("distill_embeddings", *given, "--steps=20", "--epochs=1", f"--output={output}", check=False)
+    assert "one of them" in complaint(done)
