@@ -18,7 +18,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_bert_suite.distillation.fast_bert import STAGES
+from keras_bert_suite.distillation.recipes import RECIPES
 from keras_bert_suite.edge import export, pipeline
 from keras_bert_suite.edge.runtime import Runtime
 from keras_bert_suite.tasks import saved, speed
@@ -36,9 +36,10 @@ def flat(features, labels, weights):
 
 
 def fast_bert(trained, train, arguments):
-    for stage in STAGES:
-        epochs = arguments.epochs if stage.labelled else stage.epochs
-        rate = arguments.learning_rate * stage.learning_rate / STAGES[0].learning_rate
+    first, _ = RECIPES["fastbert"]
+    for stage in RECIPES["fastbert"]:
+        epochs = arguments.epochs if stage is first else stage.epochs
+        rate = arguments.learning_rate * stage.learning_rate / first.learning_rate
         batches, steps = trained.training_data(train, arguments.batch_size, arguments.seed, epochs)
         model = stage.make(trained.model)
         model.compile(adamw(rate, steps * epochs))

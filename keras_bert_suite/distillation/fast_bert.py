@@ -3,9 +3,6 @@
 Liu et al. 2020, https://arxiv.org/abs/2004.02178
 """
 
-import dataclasses
-from collections.abc import Callable
-
 import keras
 
 from keras_bert_suite.distillation.distiller import Distiller
@@ -76,30 +73,3 @@ def _checked(model):
             "speed=0.5."
         )
     return model.classifiers
-
-
-@dataclasses.dataclass(frozen=True)
-class Stage:
-    """One of the two trainings, as plain values.
-
-    Attributes:
-        name: of the stage.
-        epochs: times that the texts are read.
-        learning_rate: the peak.
-        labelled: whether its batches have labels.
-        make: a function from an `EarlyExit` to the `Distiller` that is compiled and trained; to be called when the
-            stage begins.
-    """
-
-    name: str
-    epochs: int
-    learning_rate: float
-    labelled: bool
-    make: Callable
-
-
-# As in the authors' code: batches of 32, Adam without bias correction. Of 5 to 10 epochs the fewest.
-STAGES = (
-    Stage("last_exit", epochs=3, learning_rate=2e-5, labelled=True, make=last_exit),
-    Stage("other_exits", epochs=5, learning_rate=2e-4, labelled=False, make=other_exits),
-)
