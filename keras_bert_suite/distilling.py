@@ -32,8 +32,8 @@ from keras_bert_suite.training import board, distribution, launcher, optimizers,
 
 # What a row may have for the inputs of an encoder.
 INPUTS = ("token_ids", "segment_ids", "padding_mask", "language_ids")
-# Rows of the training data that a narrower student is fitted to its teacher on.
-FITTED = 400
+# Rows of the training data that a narrower student is fitted to its teacher on; and those whose length is measured.
+FITTED, SAMPLE = 400, 1000
 # Stages read as many epochs as they have; a dataset has an end.
 EPOCHS = 10**6
 # Ids of the row whose operations and latency are stated; fewer where the models read fewer.
@@ -133,7 +133,8 @@ def run(settings, show_progress=iter):
                 strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: tf.constant(1.0)), axis=None)
     if settings.strategy == "multi_worker":
         return None
-    found = {"teacher": judge.figures(judge.teacher)}
+    # Not the one that taught: that may be of another dtype.
+    found = {"teacher": judge.figures(judge.load(settings.teacher))}
     found |= {name: judge.figures(judge.load(output / name)) for name, *_ in _runs(settings)}
     return found if "from_scratch" in found else _before_and_after(found, output / "stages/distilled")
 
@@ -208,7 +209,9 @@ def _train(settings, sides, strategy, student, stages, folder, chief):
     """Runs stages one after another; those that have ended before a kill are not built again."""
     side, judge = sides
     begun = [i for i, stage in enumerate(stages) if any((folder / stage.name / "checkpoints").glob("step_*"))]
-    for stage in stages[max(begun, default=0) :]:
+    # A checkpoint of exits that learn from the last one lacks what is frozen, which is in that of the stage before.
+    first = 0 if any(stage.make for stage in stages) else max(begun, default=0)
+    for stage in stages[first:]:
         place, steps = folder / stage.name, stage.epochs * side.steps_per_epoch
         place.mkdir(parents=True, exist_ok=True)
         with strategy.scope():
@@ -225,7 +228,7 @@ def _train(settings, sides, strategy, student, stages, folder, chief):
             optimizer.build(model.trainable_variables)
         model.xla, model.accumulation = settings.xla, settings.accumulation
         kept = {"stage": stage.name, "steps": steps}
-        state = progress.Checkpoints(place / "checkpoints", kept, settings.checkpoint_every, steps, 1, chief)
+        state = progress.Checkpoints(place / "checkpoints", kept, settings.checkpoint_every, steps, chief=chief)
         done = state.restore(model)
         if done and chief:
             print(f"{stage.name} goes on after step {done} of {steps}.", flush=True)
@@ -242,7 +245,7 @@ def _train(settings, sides, strategy, student, stages, folder, chief):
             return {k: np.asarray(x) for k, x in next(iter(side.batches(model, step - 1))).items()}
 
         log = progress.StepLog(place / "train.jsonl", done, steps, batch_of, None, shown, chief)
-        log.tokens = settings.batch_size * settings.max_length
+        log.tokens = round(settings.batch_size * side.row_length)
         held_out = progress.HeldOut(
             place / "held_out.jsonl",
             done,
@@ -306,6 +309,7 @@ class _OnTask:
             for kind, examples in self._examples.items()
         }
         self._rows_of = functools.partial(reader.training_rows, names=INPUTS)
+        self.row_length = np.mean([len(row["token_ids"]) for row, *_ in self._rows_of(self.train[:SAMPLE])[0]])
         self.steps_per_epoch, self.held_out_steps = (steps for _, steps in self._data.values())
 
     def begin(self, init):
@@ -317,9 +321,11 @@ class _OnTask:
         return self._student(encoder)
 
     def _student(self, encoder):
-        model = self.task.build(encoder, encoder.get_config().get("dropout", 0.0))
-        examples = saved.inputs_of(self.task, self.judged[: saved.EXAMPLES])
-        return saved.TaskModel(encoder, model, self.task, self.tokenizer, self.max_length, examples=examples)
+        # Each student has a speed of its own.
+        task = type(self.task)(**_arguments(self.task)) if self._exits else self.task
+        model = task.build(encoder, encoder.get_config().get("dropout", 0.0))
+        examples = saved.inputs_of(task, self.judged[: saved.EXAMPLES])
+        return saved.TaskModel(encoder, model, task, self.tokenizer, self.max_length, examples=examples)
 
     def distiller(self, student, stage):
         """The model that a stage trains."""
@@ -407,10 +413,12 @@ class _OnTask:
         if self._exits:
             speed.choose(student, self.judged, self.settings.speed_budget, self.progress, _chosen)
         student.figures = self.metrics(student)
-        settings = {"task": self.task.name, "encoder": self.settings.teacher, "recipe": recipe}
-        settings |= {"train": self.settings.train, "eval": self.settings.eval, "seed": self.settings.seed}
-        figures = {**student.figures, "epoch": "the last"}
-        saved.save(student, folder, card.text(settings, figures, len(self.train), len(self.judged)))
+        made = f"Distilled from `{self.settings.teacher}` by the recipe {recipe}"
+        made = "Trained without a teacher" if recipe == "labels" else made
+        text = card.text(
+            dataclasses.asdict(self.settings), student.figures, len(self.train), len(self.judged), made, "kbs-distill"
+        )
+        saved.save(student, folder, text)
 
     def load(self, folder):
         """A student that was saved."""
@@ -443,7 +451,7 @@ class _OnText:
     """A student that learns from text alone and from a teacher that was pre-trained."""
 
     def __init__(self, settings, show_progress):
-        self.settings = settings
+        self.settings, self.row_length = settings, settings.max_length
         with _policy(settings.teacher_dtype):
             self.teacher = _pretrained(settings.teacher)
         self.tokenizer, self.pieces = _tokenizer_of(settings, Tokenizer.from_preset(settings.teacher))

@@ -135,21 +135,34 @@ def test_text_to_an_encoder(place, tmp_path):
     assert "whose recipe differed" in complaint(done)
 
 
-def test_a_killed_run_ends_as_an_unbroken_one(place, tmp_path):
+@pytest.mark.parametrize(
+    ("recipe", "stages"),
+    [
+        ("tinybert_task", ("intermediate", "prediction")),
+        pytest.param("fastbert", ("last_exit", "other_exits"), marks=pytest.mark.slow),
+    ],
+)
+def test_a_killed_run_ends_as_an_unbroken_one(place, tmp_path, recipe, stages):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    tool("distill", *flags(place, "tinybert_task", whole))
-    given = flags(place, "tinybert_task", broken)
+    given = flags(place, recipe, broken)
+    if recipe == "fastbert":
+        given = [flag for flag in given if not flag.startswith(("--set", "--student"))]
+    tool("distill", *given[:-1], f"--output={whole}")
     command = [sys.executable, "-m", "keras_bert_suite.tools.distill", *given]
-    for step in (4, 9):
+    for stage, step in zip(stages, (4, 5), strict=True):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        path = broken / "stages/distilled/intermediate/train.jsonl"
+        path = broken / "stages/distilled" / stage / "train.jsonl"
         while process.poll() is None and not (path.exists() and len(path.read_text().splitlines()) >= step):
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     tool("distill", *given)
-    for run, stage in (("from_scratch", "labels"), ("distilled", "intermediate"), ("distilled", "prediction")):
+    for run, stage in (("from_scratch", "labels"), *(("distilled", stage) for stage in stages)):
         np.testing.assert_array_equal(losses(broken, run, stage), losses(whole, run, stage))
+    for ours, theirs in zip(
+        *(saved.load(place / "distilled").model.weights for place in (broken, whole)), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_two_devices_are_as_one(place, tmp_path):
