@@ -1,5 +1,7 @@
 """TinyBERT's, MiniLM's and DistilBERT's losses between two checkpoints: values and gradients as torch has them."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -17,8 +19,8 @@ from keras_bert_suite.distillation.losses import (
     SoftLabels,
 )
 from keras_bert_suite.distillation.traces import traced
-from tests.checks import GOLDEN
 
+GOLDEN = Path(__file__).with_name("golden.npz")
 GROUPS = {
     "tinybert": lambda: [
         HiddenStates([("embeddings", "embeddings")], projection="shared", name="embeddings"),
@@ -43,7 +45,7 @@ CLOSE = 1e-5
 
 @pytest.fixture(scope="module")
 def golden():
-    with np.load(GOLDEN / "distillation.npz") as file:
+    with np.load(GOLDEN) as file:
         return {name: file[name] for name in file.files}
 
 

@@ -1,6 +1,6 @@
-"""Makes `distillation.npz`: two tiny models of transformers, and distillation's losses between them as torch has them.
+"""Makes `golden.npz`: two tiny models of transformers, and distillation's losses between them as torch has them.
 
-    python tests/golden/make_distillation.py
+    python tests/distillation/make_golden.py
 
 Needs torch and transformers, which the tests do not. Of `teacher` and `student` it has `NAME/config` (JSON) and
 `NAME/weight:ARRAY`; `input:NAME` of a padded batch; `projection:kernel` and `bias`, from the student's width to the
@@ -142,7 +142,7 @@ def main():
                 arrays[f"gradient:{group}:{name}"] = gradient.float().numpy()
         arrays.update({f"loss:{name}": value.item() for name, value in each.items()})
     np.savez_compressed(
-        Path(__file__).with_name("distillation.npz"),
+        Path(__file__).with_name("golden.npz"),
         **arrays,
         **{
             f"input:{name}": array.numpy().astype("int32")
