@@ -107,7 +107,8 @@ def test_mobilebert_on_tags(place, tmp_path):
         lines = (output / "stages/distilled" / f"transfer_{block}" / "held_out.jsonl").read_text().splitlines()
         found = [json.loads(line)["hidden_states"] for line in lines]
         assert found == sorted(found, reverse=True) and len(found) == 3
-    assert json.loads((output / "results.json").read_text())["distilled"]["f1"] > 0.5
+    found = json.loads((output / "results.json").read_text())
+    assert found["distilled"]["entity_f1"] > 0.9 > found["from_scratch"]["entity_f1"]
 
 
 def test_text_to_an_encoder(place, tmp_path):
