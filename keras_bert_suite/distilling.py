@@ -10,9 +10,8 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from keras_bert_suite import flops, heads, models, preparation, pretraining
+from keras_bert_suite import flops, heads, models, pretraining, pretraining_tensorflow
 from keras_bert_suite.checkpoints import loading, presets, writing
 from keras_bert_suite.data import records
 from keras_bert_suite.data.batches import padded
@@ -25,7 +24,6 @@ from keras_bert_suite.encoders import Encoder
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.layers import NO_LANGUAGE
 from keras_bert_suite.objectives.masked_lm import Gather, cross_entropy
-from keras_bert_suite.quiet import quiet
 from keras_bert_suite.tasks import card, saved, speed
 from keras_bert_suite.tokenizers import Tokenizer, vocabularies
 from keras_bert_suite.training import board, distribution, launcher, optimizers, progress
@@ -96,10 +94,7 @@ def run(settings, show_progress=iter):
     Raises:
         InputError: a setting, the data or a model is at fault, or what is there is of another run.
     """
-    output = Path(settings.output)
-    with quiet():
-        strategy = distribution.strategy_of(settings.strategy, settings.replicas)
-        tf.config.list_logical_devices()
+    output, devices = Path(settings.output), pretraining_tensorflow.Side(settings)
     if (settings.recipe == "fastbert") != (settings.student is None):
         raise InputError(
             f"Received recipe={settings.recipe}, student={settings.student}; expected a student, but for fastbert, "
@@ -109,28 +104,25 @@ def run(settings, show_progress=iter):
         raise InputError("fastbert is for a task; expected --task in place of --text.")
     if settings.cache != "none" and (settings.text or settings.strategy == "multi_worker"):
         raise InputError(f"Received cache={settings.cache}; it is for a task, and for one worker.")
-    chief = strategy.cluster_resolver is None or strategy.cluster_resolver.task_id in (None, 0)
-    if chief:
+    if devices.chief:
         _same_settings(settings, output)
-    make = functools.partial(_OnTask if settings.task else _OnText, settings, show_progress)
-    with strategy.scope():
+    make = functools.partial(_OnTask if settings.task else _OnText, settings, show_progress, devices)
+    with devices.scope():
         side = make()
     # What answers does so on one device.
-    judge = side if strategy.num_replicas_in_sync == 1 else make()
+    judge = side if devices.devices == 1 else make()
     for name, recipe, init in _runs(settings):
         if not (output / name / "config.json").exists():
             keras.utils.set_random_seed(settings.seed)
-            with strategy.scope():
+            with devices.scope():
                 student = side.begin(init)
             stages = _stages(settings, recipe, student)
-            if chief:
+            if devices.chief:
                 print(f"{name}: {', '.join(f'{each.name} ({each.epochs} epochs)' for each in stages)}", flush=True)
-            _train(settings, (side, judge), strategy, student, stages, output / "stages" / name, chief)
-            if chief:
+            _train(settings, (side, judge), devices, student, stages, output / "stages" / name)
+            if devices.chief:
                 side.save(student if judge is side else judge.copied(student), output / name, recipe)
-            if settings.strategy == "multi_worker":
-                # The others wait until it is written: one that ends before takes the first one with it.
-                strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: tf.constant(1.0)), axis=None)
+            devices.wait()
     if settings.strategy == "multi_worker":
         return None
     # Not the one that taught: that may be of another dtype.
@@ -157,7 +149,7 @@ def run_workers(settings, show_progress, workers, arguments):
     output = Path(settings.output)
     _same_settings(settings, output)
     if settings.text:
-        _OnText(settings, show_progress)
+        _OnText(settings, show_progress, None)
     kept = [word for word in arguments if not word.lstrip("-").startswith(("workers=", "strategy=", "json="))]
     command = [sys.executable, "-m", "keras_bert_suite.tools.distill", *kept, "--strategy=multi_worker"]
     launcher.run(command, workers, output, lambda: sorted(output.glob("stages/*/*/checkpoints/step_*")))
@@ -205,16 +197,16 @@ def _stages(settings, recipe, student):
     return recipes.stages(recipe, blocks, on_task, [epochs], rate)
 
 
-def _train(settings, sides, strategy, student, stages, folder, chief):
+def _train(settings, sides, devices, student, stages, folder):
     """Runs stages one after another; those that have ended before a kill are not built again."""
-    side, judge = sides
+    (side, judge), chief = sides, devices.chief
     begun = [i for i, stage in enumerate(stages) if any((folder / stage.name / "checkpoints").glob("step_*"))]
     # A checkpoint of exits that learn from the last one lacks what is frozen, which is in that of the stage before.
     first = 0 if any(stage.make for stage in stages) else max(begun, default=0)
     for stage in stages[first:]:
         place, steps = folder / stage.name, stage.epochs * side.steps_per_epoch
         place.mkdir(parents=True, exist_ok=True)
-        with strategy.scope():
+        with devices.scope():
             model = side.distiller(student, stage)
             optimizer = optimizers.adamw(
                 stage.learning_rate,
@@ -276,7 +268,7 @@ def _judged(side, judge, model, student):
 class _OnTask:
     """A student that learns a task from labelled examples and from a teacher that has learnt it."""
 
-    def __init__(self, settings, show_progress):
+    def __init__(self, settings, show_progress, devices):
         self.settings, self.progress = settings, show_progress
         with _policy(settings.teacher_dtype):
             self.teacher = saved.load(settings.teacher)
@@ -373,7 +365,7 @@ class _OnTask:
         found = found.map(joined)
         if any(name.startswith(CACHED) for name in model.input):
             found = self._caches[kind].join(found.map(lambda batch: {**batch, "number": batch["number_labels"]}))
-        return found.with_options(_by_data())
+        return distribution.by_data(found)
 
     def rows(self, count):
         """Rows of the training data as the teacher reads them, a dict of arrays."""
@@ -450,16 +442,17 @@ def _exits(teacher):
 class _OnText:
     """A student that learns from text alone and from a teacher that was pre-trained."""
 
-    def __init__(self, settings, show_progress):
-        self.settings, self.row_length = settings, settings.max_length
+    def __init__(self, settings, show_progress, devices):
+        self.settings, self.row_length, self._devices = settings, settings.max_length, devices
         with _policy(settings.teacher_dtype):
             self.teacher = _pretrained(settings.teacher)
         self.tokenizer, self.pieces = _tokenizer_of(settings, Tokenizer.from_preset(settings.teacher))
         output = Path(settings.output)
         (output / "tokenizer").mkdir(parents=True, exist_ok=True)
         self.tokenizer.save(output / "tokenizer")
+        form = ("full_sentences", settings.max_length)
         self._folders = {
-            kind: _prepared(settings, text, output / kind, str(output / "tokenizer"), show_progress)
+            kind: pretraining.prepared(settings, text, *form, output / kind, show_progress, str(output / "tokenizer"))
             for kind, text in (("text", settings.text), ("held_out", (settings.held_out,)))
         }
         counts = {
@@ -495,18 +488,13 @@ class _OnText:
         return self._batches("text", model, done)
 
     def _batches(self, kind, model, done=0):
-        size, seed = self.settings.batch_size, self.settings.seed
-        found = records.read(self._folders[kind], size, seed, begin=done * size).enumerate(done)
-
         def arrays(number, batch):
-            for name, value in (("segment_ids", 0), ("language_ids", NO_LANGUAGE)):
-                if name in model.input and name not in batch:
-                    batch = {**batch, name: tf.fill(tf.shape(batch["token_ids"]), value)}
+            batch = pretraining.filled(batch, model.input)
             # Losses of states alone are those of whole text.
-            hidden = "masked_positions" in model.input
-            return self._hide(batch, tf.stack([tf.constant(seed, tf.int64), number])) if hidden else batch
+            return self._hide(batch, [self.settings.seed, number]) if "masked_positions" in model.input else batch
 
-        return found.map(arrays).prefetch(4).with_options(_by_data())
+        size = self.settings.batch_size
+        return self._devices.batches(self._folders[kind], size, done, done * size, arrays)
 
     def rows(self, count):
         """Rows of the training data as the teacher reads them, a dict of arrays."""
@@ -555,13 +543,6 @@ class _OnText:
 def _copy(source, target):
     for ours, theirs in zip(target.variables, source.variables, strict=True):
         ours.assign(np.asarray(theirs))
-
-
-def _by_data():
-    options = tf.data.Options()
-    # Each worker takes its part of each batch: all together read what one device reads.
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return options
 
 
 @contextlib.contextmanager
@@ -650,19 +631,6 @@ def _augmented(settings, examples, show_progress):
             file.writelines(json.dumps(example) + "\n" for example in found)
     with open(path) as file:
         return [json.loads(line) for line in file]
-
-
-def _prepared(settings, text, folder, tokenizer, show_progress):
-    if not (folder / "index.json").exists():
-        asked = preparation.Settings(
-            text=tuple(text),
-            tokenizer=tokenizer,
-            form="full_sentences",
-            max_length=settings.max_length,
-            seed=settings.seed,
-        )
-        preparation.prepare(asked, folder, progress=show_progress)
-    return folder
 
 
 def _size(model, max_length):

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_bert_suite import pretraining
+from keras_bert_suite import pretraining, pretraining_tensorflow
 from keras_bert_suite.data import documents, libraries, pairs, readers
 from keras_bert_suite.distillation import answers
 from keras_bert_suite.distillation.distiller import CACHED, Distiller
@@ -27,12 +27,11 @@ from keras_bert_suite.distillation.losses import Cosine, Labels
 from keras_bert_suite.distillation.traces import Traced, traced
 from keras_bert_suite.encoders import FAMILIES
 from keras_bert_suite.errors import InputError
-from keras_bert_suite.quiet import quiet
 from keras_bert_suite.tasks import losses, saved
 from keras_bert_suite.tasks.inputs import Input, rows
 from keras_bert_suite.tasks.similarity import Similarity
 from keras_bert_suite.tokenizers import Tokenizer
-from keras_bert_suite.training import board, distribution, optimizers, progress, schedules
+from keras_bert_suite.training import board, optimizers, progress, schedules
 
 RECIPES = ("embedding", "cross_encoder")
 # Texts that a teacher reads at once, and tokens by which those of a batch may differ in length.
@@ -129,17 +128,15 @@ def run(settings, show_progress=iter):
     _check(settings)
     output = Path(settings.output)
     work = output.with_name(f".{output.name}.training")
-    with quiet():
-        strategy = distribution.strategy_of(settings.strategy, settings.replicas)
-        tf.config.list_logical_devices()
+    devices = pretraining_tensorflow.Side(settings)
     source = {"embedding": Texts, "cross_encoder": Candidates}[settings.recipe](settings)
     keras.utils.set_random_seed(settings.seed)
-    with strategy.scope():
+    with devices.scope():
         student = student_of(settings, source.teacher, source.task)
-        model = source.distiller(student, strategy.num_replicas_in_sync)
+        model = source.distiller(student, devices.devices)
     # After all that may be at fault, as a teacher may read for hours.
     source.read(show_progress)
-    with strategy.scope():
+    with devices.scope():
         batches = Batches(source, student, settings.batch_size, settings.seed)
         steps = settings.steps or settings.epochs * batches.per_epoch
         rate = schedules.schedule("linear", settings.learning_rate, steps, round(settings.warmup * steps))

@@ -238,7 +238,7 @@ def _source(settings, output, stage, show_progress):
     if stage.data:
         return Path(stage.data)
     folder = output / f"data_{stage.max_length}" if settings.phase else output / "data"
-    return _prepared(settings, settings.text, "full_sentences", stage.max_length, folder, show_progress)
+    return prepared(settings, settings.text, "full_sentences", stage.max_length, folder, show_progress)
 
 
 def _held_out(settings, source, output, show_progress):
@@ -247,7 +247,7 @@ def _held_out(settings, source, output, show_progress):
         return Path(settings.held_out)
     text, form = [settings.held_out], _index_of(source)["form"]
     tokenizer = None if isinstance(source, on_the_fly.Text) else str(source / "tokenizer")
-    return _prepared(settings, text, form, settings.max_length, output / "held_out", show_progress, tokenizer)
+    return prepared(settings, text, form, settings.max_length, output / "held_out", show_progress, tokenizer)
 
 
 def _evaluation(side, settings, source, tokenizer, model, output, show_progress):
@@ -263,7 +263,16 @@ def _evaluation(side, settings, source, tokenizer, model, output, show_progress)
     return evaluate
 
 
-def _prepared(settings, text, form, max_length, folder, show_progress, tokenizer=None):
+def prepared(settings, text, form, max_length, folder, show_progress, tokenizer=None):
+    """A folder of rows of text, made unless it is there.
+
+    Args:
+        settings: the `Settings`, whose `seed` counts, and whose tokenizer where none is given.
+        text: patterns of files.
+        form, max_length, tokenizer: see `preparation.Settings`.
+        folder: a `Path`.
+        show_progress: see `run`.
+    """
     if not (folder / "index.json").exists():
         asked = preparation.Settings(
             text=tuple(text),
@@ -424,13 +433,18 @@ def batches(side, settings, source, tokenizer, model, done=0, read=0):
         hide = Masking(tokenizer, settings.masking, settings.mask_rate, predictions, **asked)
 
     def masked(number, batch):
-        tf = array_ops.of(batch["token_ids"])
-        for name, value in (("segment_ids", 0), ("language_ids", NO_LANGUAGE)):
-            if name in model.input and name not in batch:
-                batch = {**batch, name: tf.zeros_like(batch["token_ids"]) + value}
-        return hide(batch, [settings.seed, number])
+        return hide(filled(batch, model.input), [settings.seed, number])
 
     return side.batches(source, settings.batch_size, done, read, masked)
+
+
+def filled(batch, names):
+    """A batch with those of an encoder's inputs that its rows lack: one segment, no language."""
+    tf = array_ops.of(batch["token_ids"])
+    for name, value in (("segment_ids", 0), ("language_ids", NO_LANGUAGE)):
+        if name in names and name not in batch:
+            batch = {**batch, name: tf.zeros_like(batch["token_ids"]) + value}
+    return batch
 
 
 def _load_heads(model, settings):

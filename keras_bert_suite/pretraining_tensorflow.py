@@ -12,7 +12,7 @@ class Side:
     """Devices of `tf.distribute` and batches of `tf.data`; `pretraining_jax.Side` has the same names.
 
     Args:
-        settings: the `pretraining.Settings`.
+        settings: the `pretraining.Settings`, or those of another training with the same names.
 
     Attributes:
         devices: their number, over which a batch is spread.
@@ -54,10 +54,7 @@ class Side:
         else:
             found = records.read(source, batch_size, self._settings.seed, begin=read).enumerate(done)
             found = found.map(masked, num_parallel_calls=2)
-        options = tf.data.Options()
-        # Each worker takes its part of each batch: all together read what one device reads.
-        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-        return found.prefetch(4).with_options(options)
+        return distribution.by_data(found.prefetch(4))
 
     def fed(self, batches):
         """Batches as `fit` takes them."""

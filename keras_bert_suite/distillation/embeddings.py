@@ -7,8 +7,9 @@ what users of embeddings compare, and has no need of a projection. Token by toke
 
 from keras import ops
 
-from keras_bert_suite.distillation.losses import Comparison, HiddenStates, unit
+from keras_bert_suite.distillation.losses import Comparison, HiddenStates
 from keras_bert_suite.errors import InputError
+from keras_bert_suite.tasks.losses import cosines, unit
 
 PAIR = ("embedding", "embedding")
 
@@ -57,7 +58,7 @@ class Vectors(OfTexts):
         ours = layers[0](ours) if layers else ours
         if self.distance == "squared":
             return ops.mean(ops.square(ours - theirs), axis=-1)
-        return 1.0 - ops.sum(unit(ours) * unit(theirs), axis=-1)
+        return 1.0 - cosines(ours, theirs)
 
 
 class Similarities(OfTexts):
@@ -87,13 +88,13 @@ class Similarities(OfTexts):
     def _differences(self, ours, theirs, padding_mask):
         """Of the cosines, and which pairs count, each `(groups, group, group)`."""
 
-        def cosines(x):
+        def among(x):
             x = ops.reshape(unit(x), (-1, self.group, x.shape[-1]))
             return ops.matmul(x, ops.transpose(x, (0, 2, 1)))
 
         real = ops.cast(ops.reshape(_real(padding_mask), (-1, self.group)), ours.dtype)
         others = ops.expand_dims(real, 1) * ops.expand_dims(real, 2) * (1.0 - ops.eye(self.group, dtype=ours.dtype))
-        return cosines(ours) - cosines(theirs), others
+        return among(ours) - among(theirs), others
 
     def _mean(self, x, others):
         """The mean over the other texts, `(batch,)`."""

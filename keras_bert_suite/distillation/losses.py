@@ -11,6 +11,7 @@ from keras import ops
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.layers import Layer, dense, padding_bias, register
 from keras_bert_suite.objectives.objective import Objective
+from keras_bert_suite.tasks.losses import cosines
 
 EPSILON = 1e-12
 # Below it a score says that a query does not read a key, as one out of a window; see `layers.attention.limit`.
@@ -166,7 +167,7 @@ class Cosine(Comparison):
 
     def compare(self, student, teacher, padding_mask, layers):
         student = _projected(student, layers)
-        return _added(lambda ours, theirs: 1.0 - ops.sum(unit(ours) * unit(theirs), axis=-1), student, teacher)
+        return _added(lambda ours, theirs: 1.0 - cosines(ours, theirs), student, teacher)
 
 
 class AttentionScores(Comparison):
@@ -376,11 +377,6 @@ def _divergence(ours, theirs, padding_mask):
 def _normalized(x):
     mean, variance = ops.mean(x, axis=-1, keepdims=True), ops.var(x, axis=-1, keepdims=True)
     return (x - mean) * ops.rsqrt(variance + EPSILON)
-
-
-def unit(x):
-    """Vectors along the last axis, of length 1."""
-    return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis=-1, keepdims=True), EPSILON))
 
 
 def _known_projection(projection):

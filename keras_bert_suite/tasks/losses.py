@@ -24,10 +24,11 @@ class Loss(keras.losses.Loss):
 
 def cosines(a, b):
     """Cosine similarity along the last axis; the other axes broadcast."""
-    return ops.sum(_unit(a) * _unit(b), axis=-1)
+    return ops.sum(unit(a) * unit(b), axis=-1)
 
 
-def _unit(x):
+def unit(x):
+    """Vectors along the last axis, of length 1."""
     return x / ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis=-1, keepdims=True), 1e-24))
 
 
@@ -47,9 +48,9 @@ class MultipleNegativesRanking(Loss):
         self.scale, self.symmetric = scale, symmetric
 
     def call(self, y_true, y_pred):
-        anchors = _unit(y_pred[:, 0])
+        anchors = unit(y_pred[:, 0])
         others = ops.reshape(ops.transpose(y_pred[:, 1:], (1, 0, 2)), (-1, y_pred.shape[-1]))
-        scores = self.scale * ops.matmul(anchors, ops.transpose(_unit(others)))
+        scores = self.scale * ops.matmul(anchors, ops.transpose(unit(others)))
         loss = _own(scores)
         if self.symmetric:
             size = ops.shape(scores)[0]
@@ -140,7 +141,7 @@ class MarginMSE(Loss):
         self.similarity = similarity
 
     def call(self, y_true, y_pred):
-        vectors = _unit(y_pred) if self.similarity == "cosine" else y_pred
+        vectors = unit(y_pred) if self.similarity == "cosine" else y_pred
         scores = ops.sum(vectors[:, :1] * vectors[:, 1:], axis=-1)
         margins = ops.cast(y_true, y_pred.dtype)
         margins = ops.expand_dims(margins, 1) if len(margins.shape) == 1 else margins

@@ -50,6 +50,13 @@ def strategy_of(name, replicas=None):
     raise InputError(f"Received strategy={name!r}; expected one_device, mirrored, multi_worker or tpu.")
 
 
+def by_data(batches):
+    """A `tf.data.Dataset` of which each worker takes its part of each batch: all read what one device reads."""
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return batches.with_options(options)
+
+
 class GlobalStep:
     """A mixin over `keras.Model` of the TensorFlow backend, for models that have `totals`, `sums` and `total`.
 
