@@ -1,8 +1,6 @@
 """A student and its teacher as one model: who is run, who learns, what they read, and the same on two devices."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -18,6 +16,7 @@ from keras_bert_suite.encoders import DistilBert
 from keras_bert_suite.encoders.early_exit import EarlyExit
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.training.optimizers import optimizer
+from tests.steps import printed
 
 SMALL = {"dim": 16, "num_heads": 2, "feed_forward_dim": 32, "max_length": 12}
 ROWS, TIME, UNITS = 4, 12, 3
@@ -195,10 +194,7 @@ BOUND = 2e-6
 
 
 def run(cases):
-    script = Path(__file__).with_name("two_devices.py")
-    done = subprocess.run([sys.executable, str(script), json.dumps(cases)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return printed(Path(__file__).with_name("two_devices.py"), cases)
 
 
 def test_a_step_equals_that_of_one_device():

@@ -1,8 +1,5 @@
 """Losses between texts' vectors: loops of numpy in float64, padding, and two devices against one."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -15,6 +12,7 @@ from keras_bert_suite.distillation.embeddings import Similarities, SimilarityMar
 from keras_bert_suite.distillation.losses import Cosine
 from keras_bert_suite.distillation.traces import Traced, traced
 from keras_bert_suite.tasks.similarity import Similarity
+from tests.steps import printed
 
 TEXTS, GROUP, TIME = 12, 4, 5
 
@@ -133,9 +131,6 @@ def test_a_projection_is_asked_for():
 
 
 def test_two_devices_equal_one():
-    script = Path(__file__).with_name("two_devices_of_embeddings.py")
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = printed(Path(__file__).with_name("two_devices_of_embeddings.py"))
     # Float32 rounding in another order of sums, over 20 steps of losses of about 4.
     assert found["loss"] <= 2e-6 and found["weights"] <= 2e-6, found

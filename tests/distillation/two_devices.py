@@ -26,6 +26,7 @@ from keras_bert_suite.distillation.losses import (
 from keras_bert_suite.distillation.traces import traced
 from keras_bert_suite.training.distribution import strategy_of
 from keras_bert_suite.training.optimizers import optimizer
+from tests.steps import Losses
 
 VOCABULARY, TIME, BATCH, UNITS, STEPS = 50, 12, 16, 3, 20
 SMALL = {"vocab_size": VOCABULARY, "num_heads": 4, "max_length": TIME, "dropout": 0.0, "attention_dropout": 0.0}
@@ -58,14 +59,6 @@ CASES = {
         ],
     ),
 }
-
-
-class Losses(keras.callbacks.Callback):
-    def on_train_begin(self, logs=None):
-        self.losses = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.losses.extend(self.model.last_losses)
 
 
 def data():

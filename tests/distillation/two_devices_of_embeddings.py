@@ -17,16 +17,9 @@ from keras_bert_suite.distillation.traces import Traced, traced
 from keras_bert_suite.tasks.similarity import Similarity
 from keras_bert_suite.training.distribution import strategy_of
 from keras_bert_suite.training.optimizers import optimizer
+from tests.steps import Losses
 
 VOCABULARY, TIME, BATCH, STEPS, WIDTH, GROUP = 50, 12, 16, 20, 24, 4
-
-
-class Losses(keras.callbacks.Callback):
-    def on_train_begin(self, logs=None):
-        self.losses = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.losses.extend(self.model.last_losses)
 
 
 def data():

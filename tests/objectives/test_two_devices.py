@@ -1,11 +1,11 @@
 """Pre-training on two devices is that on one: losses and weights of 20 steps, whatever the step is made of."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.steps import printed
 
 MORE = {
     "plain": {},
@@ -20,10 +20,7 @@ BOUND = 2e-6
 
 
 def run(cases):
-    script = Path(__file__).with_name("two_devices.py")
-    done = subprocess.run([sys.executable, str(script), json.dumps(cases)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return printed(Path(__file__).with_name("two_devices.py"), cases)
 
 
 def test_a_step_equals_that_of_one_device():

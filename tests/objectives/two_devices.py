@@ -26,6 +26,7 @@ from keras_bert_suite.objectives import (
 )
 from keras_bert_suite.training.distribution import strategy_of
 from keras_bert_suite.training.optimizers import optimizer
+from tests.steps import Losses
 
 VOCABULARY, TIME, BATCH, PREDICTIONS, STEPS = 50, 12, 16, 3, 20
 SMALL = {"vocab_size": VOCABULARY, "dim": 16, "num_layers": 2, "num_heads": 2, "feed_forward_dim": 32}
@@ -42,14 +43,6 @@ OBJECTIVES = {
 USUAL = {"max_length": TIME, "attention_dropout": 0.0}
 MORE = {Bert: USUAL, Albert: USUAL, Electra: USUAL, Deberta: {**USUAL, "embedding_dim": 16}, XLNet: {}}
 RATES = {"sgd": 0.1, "adamw": 1e-3, "lamb": 1e-2}
-
-
-class Losses(keras.callbacks.Callback):
-    def on_train_begin(self, logs=None):
-        self.losses = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.losses.extend(self.model.last_losses)
 
 
 def data():
