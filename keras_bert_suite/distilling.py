@@ -69,6 +69,7 @@ class Settings:
     accumulation: int
     steps_per_execution: int
     xla: bool
+    dtype: str
     teacher_dtype: str
     cache: str
     speed_budget: float
@@ -113,15 +114,8 @@ def run(settings, show_progress=iter):
     judge = side if devices.devices == 1 else make()
     for name, recipe, init in _runs(settings):
         if not (output / name / "config.json").exists():
-            keras.utils.set_random_seed(settings.seed)
-            with devices.scope():
-                student = side.begin(init)
-            stages = _stages(settings, recipe, student)
-            if devices.chief:
-                print(f"{name}: {', '.join(f'{each.name} ({each.epochs} epochs)' for each in stages)}", flush=True)
-            _train(settings, (side, judge), devices, student, stages, output / "stages" / name)
-            if devices.chief:
-                side.save(student if judge is side else judge.copied(student), output / name, recipe)
+            with _policy(settings.dtype):
+                _run(settings, (side, judge), devices, name, recipe, init)
             devices.wait()
     if settings.strategy == "multi_worker":
         return None
@@ -129,6 +123,20 @@ def run(settings, show_progress=iter):
     found = {"teacher": judge.figures(judge.load(settings.teacher))}
     found |= {name: judge.figures(judge.load(output / name)) for name, *_ in _runs(settings)}
     return found if "from_scratch" in found else _before_and_after(found, output / "stages/distilled")
+
+
+def _run(settings, sides, devices, name, recipe, init):
+    """Trains a student through all stages, and writes it."""
+    (side, judge), output = sides, Path(settings.output)
+    keras.utils.set_random_seed(settings.seed)
+    with devices.scope():
+        student = side.begin(init)
+    stages = _stages(settings, recipe, student)
+    if devices.chief:
+        print(f"{name}: {', '.join(f'{each.name} ({each.epochs} epochs)' for each in stages)}", flush=True)
+    _train(settings, sides, devices, student, stages, output / "stages" / name)
+    if devices.chief:
+        side.save(student if judge is side else judge.copied(student), output / name, recipe)
 
 
 def run_workers(settings, show_progress, workers, arguments):

@@ -57,6 +57,7 @@ flags.DEFINE_float("clip_norm", 1.0, "Norm that the gradients of a step are clip
 flags.DEFINE_integer("accumulation", 1, "Parts in which each device runs its rows.", lower_bound=1)
 flags.DEFINE_integer("steps_per_execution", 1, "Steps that run as one.", lower_bound=1)
 flags.DEFINE_bool("xla", False, "Compile the step of each device.")
+flags.DEFINE_enum("dtype", "float32", ["float32", "mixed_bfloat16"], "Keras's policy for the student's training.")
 flags.DEFINE_enum("teacher_dtype", "float32", ["float32", "mixed_bfloat16"], "Keras's policy for the teacher.")
 flags.DEFINE_enum("cache", "none", ["none", "float16", "float32"], "Run the teacher once, and keep what it says.")
 flags.DEFINE_enum("strategy", "one_device", ["one_device", "mirrored", "multi_worker", "tpu"], "Of tf.distribute.")

@@ -36,6 +36,7 @@ flags.DEFINE_float("token_dropout", 0, "Part of the training pieces that random 
 flags.DEFINE_float("entity_dropout", None, "The same within entities. Default: as --token_dropout.", 0, 1)
 flags.DEFINE_integer("max_length", 128, "Token ids of a text at most; longer texts are cut.", lower_bound=3)
 flags.DEFINE_integer("patience", 0, "Stop after so many epochs without a better metric, keep the best. 0: never.")
+flags.DEFINE_enum("dtype", "float32", ["float32", "mixed_bfloat16"], "Keras's policy in training.")
 flags.DEFINE_integer("seed", 0, "Seed of initialization, shuffling and dropout.")
 flags.DEFINE_integer("seeds", 1, "Runs, of this seed and those after it, into OUTPUT/seed_N; then their mean.", 1)
 flags.DEFINE_string("json", None, "File for the metrics.")
@@ -53,6 +54,7 @@ def main():
 
     recipe = recipes.choose(FLAGS.recipe, FLAGS.epochs, FLAGS.batch_size, FLAGS.learning_rate, FLAGS.warmup)
     keras.utils.set_random_seed(FLAGS.seed)
+    keras.config.set_dtype_policy(FLAGS.dtype)
     kind = task_class(FLAGS.task)
     train, judged = kind.read(FLAGS.train, FLAGS.columns), kind.read(FLAGS.eval, FLAGS.columns)
     task = from_settings(kind, train, FLAGS.set)

@@ -98,6 +98,23 @@ def test_recipes_on_a_task(place, tmp_path, recipe):
 
 
 @pytest.mark.slow
+def test_half_precision_is_that_of_training_alone(place, tmp_path):
+    output = tmp_path / "out"
+    half = ["--dtype=mixed_bfloat16", "--teacher_dtype=mixed_bfloat16"]
+    tool("distill", *flags(place, "tinybert_task", output, *half))
+    found = json.loads((output / "results.json").read_text())
+    trained = saved.load(output / "distilled")
+    assert trained.encoder.compute_dtype == "float32"
+    answers = trained.task.evaluate(*_judged(trained, place))
+    assert answers["accuracy"] == pytest.approx(found["distilled"]["accuracy"], abs=1e-6)
+    assert answers["accuracy"] > 0.8
+    tool("distill", *flags(place, "tinybert_task", tmp_path / "whole"))
+    ours, theirs = (losses(folder, "from_scratch", "labels") for folder in (output, tmp_path / "whole"))
+    # 8 bits of precision: another loss, of the same course.
+    assert ours.tolist() != theirs.tolist() and abs(ours - theirs).max() < 0.1
+
+
+@pytest.mark.slow
 def test_mobilebert_on_tags(place, tmp_path):
     output = tmp_path / "out"
     given = flags(place, "mobilebert", output, task="token_classification", suffix="txt", num_layers=4, dim=128)
