@@ -1,14 +1,10 @@
 """What tests of training steps share: the loss of each step, and scripts that need a process of their own."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 
-ROOT = Path(__file__).parents[1]
+from tests import processes
 
 
 class Losses(keras.callbacks.Callback):
@@ -28,7 +24,6 @@ def printed(script, *arguments):
         script: its path.
         *arguments: what it is given, each as JSON.
     """
-    command = [sys.executable, str(script), *map(json.dumps, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    done = processes.run(script, map(json.dumps, arguments))
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])

@@ -1,8 +1,5 @@
 """A model with early exit on the device: stages in one file, and it stops where the Keras model does."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -12,6 +9,7 @@ from keras_bert_suite.edge import export, inspection, metadata, pipeline
 from keras_bert_suite.tasks import saved
 from keras_bert_suite.tasks.classification import Classification
 from keras_bert_suite.tasks.inputs import Input
+from tests import processes
 from tests.edge.test_export import PIECES, TEXTS
 
 SMALL = {"vocab_size": len(PIECES), "dim": 32, "num_layers": 3, "num_heads": 2, "feed_forward_dim": 64}
@@ -105,9 +103,8 @@ def test_the_tool_chooses_the_speed(tmp_path):
     answers = model.predict(TEXTS)
     rows = [f"{text}\t{answer['label']}" for (text, _), answer in zip(TEXTS, answers, strict=True)]
     (tmp_path / "dev.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n")
-    command = [sys.executable, "-m", "keras_bert_suite.tools.export", f"--model={tmp_path}/model"]
-    command += [f"--output={tmp_path}/model.tflite", f"--data={tmp_path}/dev.tsv", "--speed_budget=100"]
-    run = subprocess.run([*command, "--quantization=float32"], capture_output=True, text=True)
+    flags = [f"--model={tmp_path}/model", f"--output={tmp_path}/model.tflite", f"--data={tmp_path}/dev.tsv"]
+    run = processes.run("keras_bert_suite.tools.export", [*flags, "--speed_budget=100", "--quantization=float32"])
     assert run.returncode == 0, run.stderr[-2000:]
     chosen = next(line for line in run.stdout.splitlines() if line.endswith("<- chosen"))
     # Whatever it loses, the fewest operations are those of the first block.

@@ -1,8 +1,6 @@
 """Optimizers against the published formulas, step by step; their state in files; on one device and on two."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +12,7 @@ from keras_bert_suite.errors import InputError
 from keras_bert_suite.training import recipes
 from keras_bert_suite.training.optimizers import OPTIMIZERS, optimizer
 from keras_bert_suite.training.schedules import schedule
+from tests.steps import printed
 
 NAMES = ("dense/kernel", "dense/bias", "LayerNorm/gamma", "LayerNorm/beta")
 REFERENCES = {
@@ -170,9 +169,7 @@ def test_a_row_that_is_met_twice_counts_once_with_its_sum(name):
 @on_tensorflow
 def test_two_devices_do_what_one_does():
     script = Path(__file__).with_name("two_devices.py")
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    differences = json.loads(done.stdout.splitlines()[-1])
+    differences = printed(script)
     assert set(differences) == {"adamw", "stable_adamw", "lamb", "sgd"}
     # Sums in another order; 1.2e-7 was found, and 2.1e-2 for Keras's own AdamW, which clips each replica by itself.
     assert max(differences.values()) <= 2e-6, differences
