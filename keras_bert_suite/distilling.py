@@ -71,6 +71,7 @@ class Settings:
     xla: bool
     dtype: str
     teacher_dtype: str
+    teacher_block: int
     cache: str
     speed_budget: float
     strategy: str
@@ -331,7 +332,7 @@ class _OnTask:
         """The model that a stage trains."""
         if stage.make:
             return stage.make(student.model)
-        ours, theirs = traced(student.encoder, student.model), traced(self.teacher.encoder, self.teacher.model)
+        ours, theirs = traced(student.encoder, student.model), _traced_teacher(self)
         found = stage.losses(recipes.Models(ours, theirs, self.answers))
         keys = read_of_teacher(ours, theirs, found)
         if self.settings.cache == "none" or not keys:
@@ -485,7 +486,7 @@ class _OnText:
 
     def distiller(self, student, stage):
         """The model that a stage trains."""
-        ours, theirs = (traced(each.encoder, each.model) for each in (student, self.teacher))
+        ours, theirs = traced(student.encoder, student.model), _traced_teacher(self)
         found = stage.losses(recipes.Models(ours, theirs, self.answers))
         if not found:
             raise InputError(f"{self.settings.teacher} has no masked-LM head, whose guesses {stage.name} learns from.")
@@ -546,6 +547,15 @@ class _OnText:
     def load(self, folder):
         """A student that was saved."""
         return _pretrained(folder)
+
+
+def _traced_teacher(side):
+    """The teacher's trace, up to the last block that is learned from."""
+    found = traced(side.teacher.encoder, side.teacher.model)
+    last = side.settings.teacher_block or found.num_blocks
+    if last > found.num_blocks:
+        raise InputError(f"Received teacher_block={last}; expected one of the {found.num_blocks} of the teacher.")
+    return dataclasses.replace(found, num_blocks=last)
 
 
 def _copy(source, target):

@@ -20,16 +20,7 @@ from absl import flags, logging
 from keras_bert_suite import InputError, quiet
 from keras_bert_suite.tools import command_line, flag_values, students_table
 
-RECIPES = [
-    "task",
-    "distilbert",
-    "tinybert_general",
-    "tinybert_task",
-    "mobilebert",
-    "minilm_v1",
-    "minilm_v2",
-    "fastbert",
-]
+RECIPES = "task distilbert tinybert_general tinybert_task mobilebert minilm_v1 minilm_v2 fastbert".split()
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("recipe", None, RECIPES, "How the student learns.", required=True)
 flags.DEFINE_string("teacher", None, "A folder with the large model.", required=True)
@@ -59,6 +50,7 @@ flags.DEFINE_integer("steps_per_execution", 1, "Steps that run as one.", lower_b
 flags.DEFINE_bool("xla", False, "Compile the step of each device.")
 flags.DEFINE_enum("dtype", "float32", ["float32", "mixed_bfloat16"], "Keras's policy for the student's training.")
 flags.DEFINE_enum("teacher_dtype", "float32", ["float32", "mixed_bfloat16"], "Keras's policy for the teacher.")
+flags.DEFINE_integer("teacher_block", None, "The last of its blocks that is learned from, counted from 1.", 1)
 flags.DEFINE_enum("cache", "none", ["none", "float16", "float32"], "Run the teacher once, and keep what it says.")
 flags.DEFINE_enum("strategy", "one_device", ["one_device", "mirrored", "multi_worker", "tpu"], "Of tf.distribute.")
 flags.DEFINE_integer("replicas", None, "Logical devices that mirrored makes of the processors.", 1)

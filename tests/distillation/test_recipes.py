@@ -1,5 +1,7 @@
 """Recipes: their stages, and what each compares of a student with what of a teacher."""
 
+import dataclasses
+
 import keras
 import pytest
 
@@ -44,6 +46,12 @@ def test_minilm_compares_the_last_block(models):
     (relations,) = of(models, "minilm_v2")
     # As many as divide 24 and 32, up to 48.
     assert relations.what == ("query", "key", "value") and relations.heads == 8
+
+
+def test_a_teacher_up_to_a_block_is_mapped_as_one_of_so_many(models):
+    lower = dataclasses.replace(models, teacher=dataclasses.replace(models.teacher, num_blocks=4))
+    (relations,), (states, scores) = of(lower, "minilm_v2"), of(lower, "tinybert_general")
+    assert relations.pairs == [(1, 3)] and scores.pairs == [(0, 1), (1, 3)] == states.pairs[1:]
 
 
 def test_mobilebert_transfers_block_after_block(models):

@@ -198,6 +198,7 @@ def test_two_devices_are_as_one(place, tmp_path):
     [
         ({"--task": "--task=token_classification"}, "has learnt classification"),
         ({"--teacher": "--teacher=nowhere"}, "nowhere"),
+        ({"--teacher_block": "--teacher_block=9"}, "teacher_block=9; expected one of the 4 of the teacher"),
         ({"--epochs": "--epochs=1,2,3"}, "intermediate, prediction"),
         ({"--epochs": "--epochs=many"}, "expected numbers"),
         ({"--train": ""}, "--task needs --train"),
