@@ -1,11 +1,9 @@
 r"""Fine-tunes an encoder on labelled text, and writes a folder that the other tools take.
 
   {tool} --task=classification --encoder=ENCODER --train=train.tsv --eval=dev.tsv --output=runs/sst2
-  {tool} --task=question_answering --encoder=ENCODER --train=train.json --eval=dev.json --output=runs/qa
 
 ENCODER is a folder with a checkpoint (Hugging Face's, Google's, or ours), a preset's name, or hf://org/name.
 A run that was killed goes on from its last whole epoch when the same command is given again.
-MiniLM-L6 on 6,000 sentences of SST-2, --learning_rate=1e-4: about 4 minutes on 2 cores, accuracy 0.85.
 """
 
 import sys
@@ -52,9 +50,9 @@ def main():
     from keras_bert_suite.tasks.task import from_settings
     from keras_bert_suite.training import callbacks, recipes
 
+    keras.config.set_dtype_policy(FLAGS.dtype)
     recipe = recipes.choose(FLAGS.recipe, FLAGS.epochs, FLAGS.batch_size, FLAGS.learning_rate, FLAGS.warmup)
     keras.utils.set_random_seed(FLAGS.seed)
-    keras.config.set_dtype_policy(FLAGS.dtype)
     kind = task_class(FLAGS.task)
     train, judged = kind.read(FLAGS.train, FLAGS.columns), kind.read(FLAGS.eval, FLAGS.columns)
     task = from_settings(kind, train, FLAGS.set)

@@ -7,6 +7,8 @@ import inspect
 import keras
 from keras import ops
 
+from keras_bert_suite.layers import elementwise
+
 PACKAGE = "keras_bert_suite"
 _WRAPPERS = []
 _REPLICA = contextvars.ContextVar("replica", default=None)
@@ -80,9 +82,9 @@ def activation(name):
     The two forms of GELU differ by up to 4.7e-4, which compounds over layers: a checkpoint needs its own.
     """
     if name == "gelu_erf":
-        return lambda x: ops.gelu(x, approximate=False)
+        return lambda x: elementwise.gelu(x, approximate=False)
     if name == "gelu_tanh":
-        return lambda x: ops.gelu(x, approximate=True)
+        return lambda x: elementwise.gelu(x, approximate=True)
     return keras.activations.get(name)
 
 
@@ -157,7 +159,7 @@ class Dropout(Layer):
             self.seed_generator = ReplicaSeeds()
 
     def call(self, x, training=False):
-        return keras.random.dropout(x, self.rate, seed=self.seed_generator) if training and self.rate else x
+        return elementwise.dropout(x, self.rate, self.seed_generator) if training and self.rate else x
 
 
 def dense(units, name, activation=None, use_bias=True):

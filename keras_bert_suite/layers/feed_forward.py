@@ -1,5 +1,6 @@
 """The position-wise half of a block."""
 
+from keras_bert_suite.layers import elementwise
 from keras_bert_suite.layers.base import Dropout, Layer, activation, dense, register
 
 
@@ -30,8 +31,9 @@ class FeedForward(Layer):
         self.output_dense = dense(x_shape[-1], "output")
         self.output_dense.build((*x_shape[:-1], self.units))
 
-    def call(self, x):
-        return self.output_dense(self.drop(self.intermediate(x)))
+    def call(self, x, training=False):
+        with elementwise.training(training):
+            return self.output_dense(self.drop(self.intermediate(x), training=training))
 
 
 @register
@@ -64,5 +66,6 @@ class GatedFeedForward(Layer):
         self.gate.build(x_shape)
         self.output_dense.build((*x_shape[:-1], self.units))
 
-    def call(self, x):
-        return self.output_dense(self.intermediate(x) * self.gate(x))
+    def call(self, x, training=False):
+        with elementwise.training(training):
+            return self.output_dense(self.intermediate(x) * self.gate(x))
