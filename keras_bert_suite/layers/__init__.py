@@ -1,4 +1,4 @@
-"""Layers that encoders are composed of: `keras.ops` alone, no model names."""
+"""Layers that encoders are composed of: `keras.ops` alone (but for `elementwise`), no model names."""
 
 from keras_bert_suite.layers.attention import (
     FORBIDDEN,
