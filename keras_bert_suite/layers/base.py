@@ -210,12 +210,45 @@ def norm(kind, epsilon, name):
     if kind is None:
         return None
     if kind in ("layer", "layer_no_bias"):
-        return keras.layers.LayerNormalization(epsilon=epsilon, center=kind == "layer", name=name)
+        return LayerNorm(epsilon, kind == "layer", name=name)
     if kind == "rms":
         return keras.layers.RMSNormalization(epsilon=epsilon, name=name)
     if kind == "no_norm":
         return NoNorm(name=name)
     raise ValueError(f'Received norm={kind!r}; expected "layer", "layer_no_bias", "rms", "no_norm" or None.')
+
+
+@register
+class LayerNorm(Layer):
+    """Layer normalization over the last axis, computed in float32 or more.
+
+    Ba et al. 2016, https://arxiv.org/abs/1607.06450
+
+    Args:
+        epsilon: added to the variance.
+        center: whether there is a bias.
+
+    Call arguments:
+        x: `(..., dim)`.
+
+    Returns:
+        The shape of `x`.
+    """
+
+    def __init__(self, epsilon=1e-12, center=True, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon, self.center, self.supports_masking = epsilon, center, True
+
+    def build(self, x_shape):
+        shape = (x_shape[-1],)
+        self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma", autocast=False)
+        self.beta = None
+        if self.center:
+            self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta", autocast=False)
+
+    def call(self, x, training=False):
+        with elementwise.training(training):
+            return elementwise.layer_norm(x, self.gamma, self.beta, self.epsilon)
 
 
 @register

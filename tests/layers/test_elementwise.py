@@ -1,4 +1,4 @@
-"""GELU and dropout of a training step: the published functions, their gradients, and plain graphs outside training."""
+"""GELU, layer normalization and dropout of a training step: what is published, its gradients; else plain graphs."""
 
 import math
 
@@ -43,6 +43,42 @@ def test_gelu_and_its_gradient(approximate):
         np.testing.assert_allclose(np.asarray(found, "float64"), curve(rounded, approximate), atol=value_error)
         gradient, slopes = np.asarray(gradient, "float64"), np.interp(rounded, x, slope)
         np.testing.assert_allclose(gradient, slopes, atol=slope_errors[dtype])
+
+
+@on_tensorflow
+@pytest.mark.parametrize("center", [True, False])
+@pytest.mark.parametrize(("dtype", "error"), [("float64", 1e-12), ("float32", 1e-6), ("bfloat16", 0.02)])
+def test_layer_normalization_and_its_gradients(center, dtype, error):
+    import tensorflow as tf
+
+    random = np.random.default_rng(0)
+    # Far from zero, where a variance by the mean of squares would lose its digits.
+    x, weights = (random.normal(20, 3, (4, 5, 32)), random.normal(0, 1, (4, 5, 32)))
+    gamma, beta = random.normal(1, 0.1, 32), random.normal(0, 0.1, 32) if center else None
+    wide = "float64" if dtype == "float64" else "float32"
+    given = [tf.constant(x, dtype), *(None if each is None else tf.constant(each, wide) for each in (gamma, beta))]
+
+    @tf.function
+    def with_gradients(x, gamma, beta):
+        sources = [each for each in (x, gamma, beta) if each is not None]
+        with tf.GradientTape() as tape, elementwise.training(True):
+            tape.watch(sources)
+            found = elementwise.layer_norm(x, gamma, beta, 1e-5)
+            total = tf.reduce_sum(tf.cast(found, wide) * tf.cast(weights, wide))
+        return found, tape.gradient(total, sources)
+
+    found, gradients = with_gradients(*given)
+    x = np.asarray(given[0], "float64")
+    deviation = np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+    normal = (x - x.mean(-1, keepdims=True)) / deviation
+    expected = normal * gamma + (0 if beta is None else beta)
+    # bfloat16 has 8 bits, of values up to 3; sums over 20 rows.
+    np.testing.assert_allclose(np.asarray(found, "float64"), expected, atol=4 * error)
+    slope = weights * gamma
+    slope = (slope - slope.mean(-1, keepdims=True) - normal * (slope * normal).mean(-1, keepdims=True)) / deviation
+    for ours, theirs in zip(gradients, [slope, (weights * normal).sum((0, 1)), weights.sum((0, 1))], strict=False):
+        np.testing.assert_allclose(np.asarray(ours, "float64"), theirs, atol=20 * error, rtol=error)
+    assert len(gradients) == 2 + center
 
 
 @on_tensorflow
