@@ -16,7 +16,7 @@ import keras
 from keras import ops
 
 _TRAINING = contextvars.ContextVar("training", default=False)
-# Random numbers of 16 bits.
+# As many as 16 bits can say.
 DRAWS = 2**16
 
 
@@ -69,7 +69,7 @@ def dropout(x, rate, seed):
         return keras.random.dropout(x, rate, seed=seed)
     import tensorflow as tf
 
-    size, least = tf.size(x), round(rate * DRAWS)
+    size, least = tf.size(x), min(round(rate * DRAWS), DRAWS - 1)
     drawn = tf.random.stateless_uniform(
         [(size + 1) // 2], tf.cast(seed.next(), tf.int32), minval=None, maxval=None, dtype=tf.uint32
     )
