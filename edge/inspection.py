@@ -72,6 +72,18 @@ def float_operations(content):
     return dict(Counter(name for name in floats if name not in _MOVES).most_common())
 
 
+def products(content):
+    """Of a TFLite model, its bytes, the products with a kernel: what each makes, by name, to the features it reads."""
+    model = schema.Model.GetRootAs(bytearray(content), 0)
+    graphs = [model.Subgraphs(i) for i in range(model.SubgraphsLength())]
+    return {
+        graph.Tensors(made[0]).Name().decode(): _shape(graph, read[1])[-1]
+        for graph in graphs
+        for name, read, made in _operations(model, graph)
+        if name == "FULLY_CONNECTED"
+    }
+
+
 def _type(graph, i):
     return _TYPES[graph.Tensors(i).Type()]
 

@@ -41,7 +41,11 @@ def walk(trained, path, budget, prefer="smallest", examples=(), calibration=(), 
         for step in steps:
             file = Path(folder) / f"{step}.tflite"
             tuned = train if step == "int8" else ()
-            about = abouts[step] = export.export(trained, file, step, before=before, train=tuned, **settings)
+            try:
+                about = abouts[step] = export.export(trained, file, step, before=before, train=tuned, **settings)
+            except quantize.Unfit as error:
+                show(f"{step:13} {error}")
+                continue
             before, after = about["accuracy"]["before"], about["accuracy"]["after"]
             name = next(iter(before))
             measured = export.measured(file, pipeline.load(file, threads=2))

@@ -1,5 +1,6 @@
 """The kinds of quantization, what each asks of the TFLite converter, and what is done to the file that it gives."""
 
+import re
 import warnings
 
 from keras_bert_suite.errors import InputError
@@ -14,6 +15,8 @@ QUANTIZATIONS = {
     "int8": "weights and activations of matrix products int8, with ranges from real text",
     "int16x8": "the same with activations of 16 bits, for processors that have them: slow on a CPU",
 }
+# Weights that share a scale of 4 bits.
+BLOCK = 32
 # What a ladder compares files by.
 PREFERENCES = {"smallest": "megabytes", "fastest": "milliseconds"}
 # Those that need real text for the ranges of activations.
@@ -33,6 +36,10 @@ FLOAT = {
 }
 # The converter's names of layers have numbers where Keras traced them again.
 _AFTER_GELU = r".*feed_forward[_0-9]*/output.*"
+
+
+class Unfit(InputError):
+    """A model cannot be quantized so."""
 
 
 def check(quantization, calibration):
@@ -66,6 +73,9 @@ def with_recipe(content, quantization, feeds):
 
     Returns:
         The bytes of the quantized file.
+
+    Raises:
+        Unfit: blocks of 4 bits fit none of the products.
     """
     quantizer, qtyping = _library()
     operation = qtyping.TFLOperationName
@@ -74,7 +84,8 @@ def with_recipe(content, quantization, feeds):
     maker.add_static_config(".*", operation.GATHER, 8, 8)
     if quantization == "int4_mixed":
         maker.add_dynamic_config(".*", operation.FULLY_CONNECTED, 4, qtyping.QuantGranularity.BLOCKWISE_32)
-        maker.add_dynamic_config(_AFTER_GELU, operation.FULLY_CONNECTED, 8)
+        for scope in (_AFTER_GELU, *_uneven(content)):
+            maker.add_dynamic_config(scope, operation.FULLY_CONNECTED, 8)
     else:
         maker.add_static_config(".*", operation.FULLY_CONNECTED, 16, 8)
     with quiet(), warnings.catch_warnings():
@@ -83,6 +94,20 @@ def with_recipe(content, quantization, feeds):
         found = maker.calibrate(feeds, num_threads=2)
         quantized = maker.quantize(found, enable_progress_bar=False, enable_progress_report=False).quantized_model
     return _mended(quantized)
+
+
+def _uneven(content):
+    """The products that blocks of 32 weights do not fit, as the library finds them: patterns of their names."""
+    from keras_bert_suite.edge import inspection
+
+    widths = inspection.products(content)
+    found = [name for name, width in widths.items() if width % BLOCK]
+    if all(name in found or re.match(_AFTER_GELU, name) for name in widths):
+        raise Unfit(
+            f"int4_mixed has blocks of {BLOCK} weights; the products of this model read "
+            f"{', '.join(map(str, sorted(set(widths.values()))))} features, expected multiples. Take dynamic_int8."
+        )
+    return [f"(^|;){re.escape(name)}(;|$)" for name in found]
 
 
 def _mended(content):

@@ -511,7 +511,11 @@ def _take_blocks(student, teacher, arrays):
     ours = student.get_config()
     kept = {name: ours[name] for name in ("max_length", "dropout", "attention_dropout") if name in ours}
     blocks = layer_map(len(teacher.blocks), len(student.blocks))
-    made = from_blocks(teacher, blocks, type(student), **kept)
+    try:
+        made = from_blocks(teacher, blocks, type(student), **kept)
+    except ValueError as error:
+        # A family whose layers cannot have the teacher's sizes.
+        raise InputError(str(error)) from None
     if {**made.get_config(), "name": ""} != {**ours, "name": ""}:
         raise InputError("The student is made otherwise than the teacher.")
     for variable, theirs in zip(student.weights, made.weights, strict=True):

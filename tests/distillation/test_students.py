@@ -313,3 +313,6 @@ def test_begin_takes_the_first_way_that_fits():
     assert begun(dim=16)[0] == begun(num_heads=2)[0] == "narrowed"
     assert begun(family=MobileBert, bottleneck_dim=16, embedding_dim=32)[0] == "tables"
     assert begun(dim=64)[0] == "random"
+    # A family's own sizes, a bottleneck of 128, may not be had with the teacher's heads.
+    teacher = Bert(**{**sizes, "dim": 36, "num_heads": 3})
+    assert begun(family=MobileBert, dim=36, bottleneck_dim=16, embedding_dim=36)[0] == "tables"

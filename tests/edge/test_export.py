@@ -22,9 +22,9 @@ PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
 TEXTS = [(" ".join(np.random.default_rng(i).choice(WORDS, 3 + i)), None) for i in range(9)]
 
 
-def trained(task):
+def trained(task, dim=32):
     keras.utils.set_random_seed(3)
-    encoder = Bert(vocab_size=len(PIECES), dim=32, num_layers=2, num_heads=2, feed_forward_dim=64, max_length=24)
+    encoder = Bert(vocab_size=len(PIECES), dim=dim, num_layers=2, num_heads=2, feed_forward_dim=64, max_length=24)
     for variable in encoder.trainable_variables:
         variable.assign(variable + 0.3 * keras.random.normal(variable.shape))
     return TaskModel(encoder, task.build(encoder, 0.1), task, Tokenizer(PIECES), 24, examples=TEXTS)
@@ -66,6 +66,20 @@ def test_same_answers(task, quantization, tmp_path):
             assert places[0] == places[1]
     if (task, quantization) in IN_XNNPACK:
         check_that_all_that_computes_runs_in_xnnpack(path, quantization)
+
+
+def test_what_blocks_of_four_bits_do_not_fit_is_left_out_of_a_ladder(tmp_path, monkeypatch):
+    path, lines, given = tmp_path / "model.tflite", [], {"calibration": CALIBRATION}
+    # 40 is no multiple of 32, and what reads 64 comes after GELU, where there are 8 bits anyway.
+    model = trained(TASKS["single_label"], dim=40)
+    with pytest.raises(quantize.Unfit, match="read 40, 64 features, expected multiples. Take dynamic_int8"):
+        export.export(model, path, "int4_mixed", [24], **given)
+    assert not path.exists()
+    examples = [{"text": text, "pair": None, "label": "bad"} for text, _ in TEXTS]
+    monkeypatch.setattr(ladder, "STEPS", ("int4_mixed", "float32"))
+    found = ladder.walk(model, path, 100.0, show=lines.append, examples=examples, lengths=[24], **given)
+    assert [row["quantization"] for row in found["steps"]] == ["float32"]
+    assert "int4_mixed has blocks of 32 weights" in lines[0] and path.exists()
 
 
 def test_the_file_carries_everything_and_is_the_same_again(tmp_path):
