@@ -101,28 +101,28 @@ PARAMETERS = {
 def count(preset):
     """Parameters of a preset, from shapes alone: no weights are made.
 
-    Blocks from the second on are alike, so deep encoders are counted by their first ones and the difference of one.
+    Blocks from the second on are alike, so deep encoders are counted by their first three and more of the third.
     """
     found = keras_bert_suite.presets()[preset]
     family, arguments = FAMILIES[found["family"]], dict(found["arguments"])
     signature = inspect.signature(family.__init__).parameters
     if "num_layers" not in signature:
-        return exact_count(family, json.dumps(arguments))
+        return exact_count(family, json.dumps(arguments))[0]
     layers = arguments.pop("num_layers", signature["num_layers"].default)
-    if layers <= 3:
-        return exact_count(family, json.dumps({**arguments, "num_layers": layers}))
-    two, three = (exact_count(family, json.dumps({**arguments, "num_layers": layers})) for layers in (2, 3))
-    return two + (layers - 2) * (three - two)
+    whole, block = exact_count(family, json.dumps({**arguments, "num_layers": min(layers, 3)}))
+    return whole + max(layers - 3, 0) * block
 
 
 @functools.cache
 def exact_count(family, arguments):
-    """Parameters of an encoder with these arguments, as JSON."""
+    """Parameters of an encoder with these arguments, as JSON; and those that its last block shares with no other."""
     with keras.StatelessScope(initialize_variables=False):
         encoder = family(**json.loads(arguments))
     # Else the next model that is made would fill these variables too, gigabytes of them.
     keras.utils.clear_session()
-    return sum(math.prod(variable.shape) for variable in encoder.weights)
+    shared = {id(variable) for block in encoder.blocks[:-1] for variable in block.weights}
+    own = [variable for variable in encoder.blocks[-1].weights if id(variable) not in shared]
+    return tuple(sum(math.prod(variable.shape) for variable in variables) for variables in (encoder.weights, own))
 
 
 def test_presets_have_the_published_sizes():
