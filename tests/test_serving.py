@@ -18,9 +18,9 @@ from keras_bert_suite.encoders import early_exit
 from keras_bert_suite.tasks import saved, task_class
 from keras_bert_suite.tasks.inputs import Input, rows
 from keras_bert_suite.tasks.task import from_settings
-from tests import processes
 from tests.tasks.test_every_task import FILES, numbers, odd
 from tests.tokenizers.test_in_graph import small
+from tests.tools.test_tools import tool
 
 tf = pytest.importorskip("tensorflow")
 pytest.importorskip("tensorflow_text")
@@ -414,15 +414,9 @@ def test_the_tools(server, tmp_path):
         same([json.loads(run.stdout)], [{"text": text[:200], **expected}])
 
 
-def tool(name, *arguments):
-    run = processes.run(f"keras_bert_suite.tools.{name}", arguments)
-    assert run.returncode == 0, run.stderr[-2000:]
-    return run
-
-
 def test_what_is_for_a_tflite_file_is_refused_for_a_server(tmp_path):
     flags = ["--model=m", f"--output={tmp_path}/out", "--format=saved_model", "--quantization=float32"]
-    run = processes.run("keras_bert_suite.tools.export", [*flags, "--sequence_lengths=32"])
+    run = tool("export", *flags, "--sequence_lengths=32", check=False)
     assert run.returncode and not (tmp_path / "out").exists()
     assert "--quantization, --sequence_lengths with --format=saved_model" in run.stderr
     assert "Traceback" not in run.stderr

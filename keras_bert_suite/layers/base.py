@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_bert_suite.layers import elementwise
+from keras_bert_suite.layers.contexts import setting
 
 PACKAGE = "keras_bert_suite"
 _WRAPPERS = []
@@ -88,7 +89,6 @@ def activation(name):
     return keras.activations.get(name)
 
 
-@contextlib.contextmanager
 def replica(number):
     """Within it, random numbers are those of one of the replicas of a distributed step.
 
@@ -97,11 +97,7 @@ def replica(number):
     Args:
         number: the replica's, an integer or a scalar tensor.
     """
-    token = _REPLICA.set(number)
-    try:
-        yield
-    finally:
-        _REPLICA.reset(token)
+    return setting(_REPLICA, number)
 
 
 def repeatable(function):
@@ -110,11 +106,8 @@ def repeatable(function):
 
     def run(*args, **kwargs):
         # The first run fills the list, those after it read it.
-        token = _SEEDS.set((drawn, iter(tuple(drawn))))
-        try:
+        with setting(_SEEDS, (drawn, iter(tuple(drawn)))):
             return function(*args, **kwargs)
-        finally:
-            _SEEDS.reset(token)
 
     return run
 
@@ -247,8 +240,7 @@ class LayerNorm(Layer):
             self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta", autocast=False)
 
     def call(self, x, training=False):
-        with elementwise.training(training):
-            return elementwise.layer_norm(x, self.gamma, self.beta, self.epsilon)
+        return elementwise.layer_norm(x, self.gamma, self.beta, self.epsilon, training)
 
 
 @register

@@ -7,7 +7,6 @@ whose own are the faster ones on a processor. Dropout draws 16 bits a place wher
 of them.
 """
 
-import contextlib
 import contextvars
 import functools
 import math
@@ -15,19 +14,16 @@ import math
 import keras
 from keras import ops
 
+from keras_bert_suite.layers.contexts import setting
+
 _TRAINING = contextvars.ContextVar("training", default=False)
 # As many as 16 bits can say.
 DRAWS = 2**16
 
 
-@contextlib.contextmanager
 def training(value):
     """Within it, activations are those of a training step, or are not: an exported graph has plain operations."""
-    token = _TRAINING.set(value)
-    try:
-        yield
-    finally:
-        _TRAINING.reset(token)
+    return setting(_TRAINING, value)
 
 
 def gelu(x, approximate):
@@ -42,15 +38,16 @@ def gelu(x, approximate):
     return _compiled_gelu(approximate, x.dtype)(x)
 
 
-def layer_norm(x, gamma, beta, epsilon):
+def layer_norm(x, gamma, beta, epsilon, training):
     """Layer normalization (Ba et al. 2016, https://arxiv.org/abs/1607.06450), computed in float32 or more.
 
     Args:
         x: `(..., dim)`.
         gamma, beta: `(dim,)`; `beta` may be None.
         epsilon: added to the variance.
+        training: whether in a training step.
     """
-    if not (_TRAINING.get() and _worth_compiling(x)):
+    if not (training and _worth_compiling(x)):
         return ops.layer_normalization(x, gamma, beta, -1, epsilon)
     gamma = ops.convert_to_tensor(gamma)
     beta = ops.zeros_like(gamma) if beta is None else ops.convert_to_tensor(beta)
@@ -96,6 +93,11 @@ def _worth_compiling(x):
     return not tf.executing_eagerly() and not any(map(tf.config.list_physical_devices, ("GPU", "TPU")))
 
 
+def _wide(dtype):
+    """What numbers of a dtype are computed in."""
+    return keras.backend.result_type(dtype.name, "float32")
+
+
 def _compiled(function, *dtypes):
     """A function whose result has the shape of its first argument; compiled for each shape as it comes."""
     import tensorflow as tf
@@ -129,17 +131,20 @@ def _compiled_dropout(least, dtype):
 def _compiled_layer_norm(epsilon, dtype):
     import tensorflow as tf
 
-    wide = tf.float64 if dtype == tf.float64 else tf.float32
+    wide = _wide(dtype)
+
+    def normal(x, mean, scale):
+        return (tf.cast(x, wide) - mean) * scale
 
     def scaled(x, mean, scale, gamma, beta):
-        return tf.cast((tf.cast(x, wide) - mean) * scale * gamma + beta, dtype)
+        return tf.cast(normal(x, mean, scale) * gamma + beta, dtype)
 
     def by_gradient(x, mean, scale, gradient):
-        return (tf.cast(x, wide) - mean) * scale * tf.cast(gradient, wide)
+        return normal(x, mean, scale) * tf.cast(gradient, wide)
 
     def backward(x, mean, scale, gamma, gradient, of_mean, of_scale):
-        normal = (tf.cast(x, wide) - mean) * scale
-        return tf.cast(scale * (tf.cast(gradient, wide) * gamma - of_mean - normal * of_scale), dtype)
+        of_normal = tf.cast(gradient, wide) * gamma - of_mean - normal(x, mean, scale) * of_scale
+        return tf.cast(scale * of_normal, dtype)
 
     scaled = _compiled(scaled, dtype, wide, wide, wide, wide)
     by_gradient = _compiled(by_gradient, dtype, wide, wide, dtype)
@@ -169,8 +174,7 @@ def _compiled_layer_norm(epsilon, dtype):
 def _compiled_gelu(approximate, dtype):
     import tensorflow as tf
 
-    def wide(x):
-        return tf.cast(x, tf.float64 if dtype == tf.float64 else tf.float32)
+    wide = _wide(dtype)
 
     def curve(x):
         """What `x` is multiplied by, and its slope."""
@@ -181,11 +185,13 @@ def _compiled_gelu(approximate, dtype):
         return 0.5 * (1 + t), 0.5 * (1 - t * t) * slope * (1 + 3 * 0.044715 * x * x)
 
     def forward(x):
-        return tf.cast(wide(x) * curve(wide(x))[0], dtype)
+        x = tf.cast(x, wide)
+        return tf.cast(x * curve(x)[0], dtype)
 
     def backward(x, gradient):
-        value, slope = curve(wide(x))
-        return tf.cast(wide(gradient) * (value + wide(x) * slope), dtype)
+        x = tf.cast(x, wide)
+        value, slope = curve(x)
+        return tf.cast(tf.cast(gradient, wide) * (value + x * slope), dtype)
 
     forward, backward = _compiled(forward, dtype), _compiled(backward, dtype, dtype)
     return tf.custom_gradient(lambda x: (forward(x), lambda gradient: backward(x, gradient)))

@@ -33,7 +33,7 @@ class FeedForward(Layer):
 
     def call(self, x, training=False):
         with elementwise.training(training):
-            return self.output_dense(self.drop(self.intermediate(x), training=training))
+            return self.output_dense(self.drop(self.intermediate(x)))
 
 
 @register

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from keras_bert_suite.errors import InputError
 from keras_bert_suite.layers.base import repeatable, replica
+from keras_bert_suite.layers.contexts import setting
 from keras_bert_suite.training.optimizers import Summed
 
 
@@ -183,13 +184,8 @@ class GlobalStep:
 _RECOMPUTING = contextvars.ContextVar("recomputing", default=False)
 
 
-@contextlib.contextmanager
 def _recomputing(value):
-    token = _RECOMPUTING.set(value)
-    try:
-        yield
-    finally:
-        _RECOMPUTING.reset(token)
+    return setting(_RECOMPUTING, value)
 
 
 def recompute(layers):

@@ -9,8 +9,8 @@ from keras_bert_suite.edge import export, inspection, metadata, pipeline
 from keras_bert_suite.tasks import saved
 from keras_bert_suite.tasks.classification import Classification
 from keras_bert_suite.tasks.inputs import Input
-from tests import processes
 from tests.edge.test_export import PIECES, TEXTS
+from tests.tools.test_tools import tool
 
 SMALL = {"vocab_size": len(PIECES), "dim": 32, "num_layers": 3, "num_heads": 2, "feed_forward_dim": 64}
 
@@ -104,8 +104,7 @@ def test_the_tool_chooses_the_speed(tmp_path):
     rows = [f"{text}\t{answer['label']}" for (text, _), answer in zip(TEXTS, answers, strict=True)]
     (tmp_path / "dev.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n")
     flags = [f"--model={tmp_path}/model", f"--output={tmp_path}/model.tflite", f"--data={tmp_path}/dev.tsv"]
-    run = processes.run("keras_bert_suite.tools.export", [*flags, "--speed_budget=100", "--quantization=float32"])
-    assert run.returncode == 0, run.stderr[-2000:]
+    run = tool("export", *flags, "--speed_budget=100", "--quantization=float32")
     chosen = next(line for line in run.stdout.splitlines() if line.endswith("<- chosen"))
     # Whatever it loses, the fewest operations are those of the first block.
     assert ", 1.00 blocks, " in chosen

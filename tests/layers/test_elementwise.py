@@ -61,9 +61,9 @@ def test_layer_normalization_and_its_gradients(center, dtype, error):
     @tf.function
     def with_gradients(x, gamma, beta):
         sources = [each for each in (x, gamma, beta) if each is not None]
-        with tf.GradientTape() as tape, elementwise.training(True):
+        with tf.GradientTape() as tape:
             tape.watch(sources)
-            found = elementwise.layer_norm(x, gamma, beta, 1e-5)
+            found = elementwise.layer_norm(x, gamma, beta, 1e-5, training=True)
             total = tf.reduce_sum(tf.cast(found, wide) * tf.cast(weights, wide))
         return found, tape.gradient(total, sources)
 
